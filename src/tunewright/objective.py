@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Literal
 
 from tunewright.errors import InvalidInput, nearest
@@ -20,32 +21,22 @@ Which = Literal["last", "best"]
 Aggregate = Literal["mean", "median", "worst", "last"]
 
 _MAXIMIZE = frozenset(
-    "accuracy acc balanced_accuracy top1 top5 auc roc_auc auroc pr_auc auprc average_precision ap map f1 f1_macro f1_micro "
-    "f1_weighted fbeta precision recall sensitivity specificity r2 r_squared explained_variance mcc kappa cohen_kappa "
-    "jaccard iou miou dice ndcg mrr bleu rouge rougel reward return score psnr ssim likelihood log_likelihood elbo "
-    "correlation pearson spearman hit_rate win_rate throughput".split()
+    "accuracy acc balanced_accuracy binary_accuracy categorical_accuracy sparse_categorical_accuracy top1 top5 top1_accuracy "
+    "top5_accuracy auc roc_auc auroc pr_auc auc_pr auprc aucpr average_precision ap map f1 f1_macro f1_micro f1_weighted "
+    "macro_f1 micro_f1 weighted_f1 fbeta precision recall sensitivity specificity r2 r_squared explained_variance mcc "
+    "matthews_corrcoef kappa cohen_kappa jaccard iou miou mean_iou dice ndcg mrr bleu rouge rougel reward return score psnr "
+    "ssim likelihood log_likelihood elbo correlation pearson spearman hit_rate win_rate throughput".split()
 )
 _MINIMIZE = frozenset(
     "loss cost error err error_rate mse rmse mae mape smape rmsle msle medae logloss log_loss cross_entropy crossentropy nll "
-    "negative_log_likelihood perplexity ppl bpc bpb brier brier_score hinge hinge_loss deviance regret wer cer ter fid "
-    "mlogloss merror binary_logloss multi_logloss l1 l2 quantile pinball kl kl_divergence latency latency_ms "
-    "training_time max_error hamming_loss zero_one_loss distance".split()
+    "perplexity ppl bpc bpb brier brier_score hinge hinge_loss deviance regret wer cer ter fid mlogloss merror "
+    "binary_logloss multi_logloss binary_crossentropy categorical_crossentropy sparse_categorical_crossentropy l1 l2 "
+    "quantile pinball kl kl_divergence latency latency_ms training_time max_error hamming_loss zero_one_loss distance "
+    "mean_squared_error root_mean_squared_error mean_absolute_error median_absolute_error mean_squared_log_error "
+    "root_mean_squared_log_error mean_absolute_percentage_error mean_poisson_deviance mean_gamma_deviance".split()
 )
-_PREFIXES = (
-    "train",
-    "training",
-    "val",
-    "valid",
-    "valid_0",
-    "valid_1",
-    "validation",
-    "test",
-    "eval",
-    "evaluation",
-    "dev",
-    "cv",
-    "holdout",
-)
+_DATA_SETS = "train training val valid valid_0 valid_1 validation validation_0 validation_1 test eval evaluation dev cv holdout"
+_PREFIXES = tuple(_DATA_SETS.split())
 _SEPARATORS = "_/:-. @"
 
 
@@ -83,9 +74,7 @@ class Objective:
         _one_of("which", self.which, ("last", "best"))
         _one_of("aggregate", self.aggregate, ("mean", "median", "worst", "last"))
         if self.target is not None:
-            if isinstance(self.target, bool) or not isinstance(self.target, (int, float)) or not math.isfinite(self.target):
-                raise InvalidInput("target", "must be a finite number", self.target)
-            object.__setattr__(self, "target", float(self.target))
+            object.__setattr__(self, "target", _finite("target", self.target))
 
     @property
     def sign(self) -> float:
@@ -99,16 +88,20 @@ class Objective:
         return known is not None and known != self.goal
 
     def better(self, one: float, other: float) -> bool:
-        """Whether `one` is strictly better than `other`."""
+        """Whether `one` is strictly better than `other`; NaN is worse than any number."""
+        if other != other:  # NaN: comparing with it would say that nothing is better
+            return one == one
         return one < other if self.goal == "minimize" else one > other
 
     def best(self, values: Iterable[float]) -> float:
-        """The best of at least one value."""
-        return min(values) if self.goal == "minimize" else max(values)
+        """The best of at least one value; NaN only when all are."""
+        found = [*values]
+        numbers = [value for value in found if value == value] or found
+        return min(numbers) if self.goal == "minimize" else max(numbers)
 
     def reached(self, value: float) -> bool:
-        """Whether `value` is at the target or beyond it."""
-        return self.target is not None and not self.better(self.target, value)
+        """Whether `value` is finite, and at the target or beyond it."""
+        return self.target is not None and math.isfinite(value) and not self.better(self.target, value)
 
     def value_of(self, reported: Sequence[float], returned: float | None) -> float | None:
         """The value of one execution.
@@ -123,21 +116,24 @@ class Objective:
         values = [*reported] if returned is None else [*reported, returned]
         if not values:
             return None
-        return values[-1] if self.which == "last" else self.best([v for v in values if not math.isnan(v)] or values)
+        return values[-1] if self.which == "last" else self.best(values)
 
     def combine(self, values: Sequence[float]) -> float:
-        """One number of at least one value of folds and repeats, given in their order."""
-        if len(values) == 1:
-            return values[0]
+        """One number of at least one value of folds and repeats, given in their order.
+
+        A NaN among them is not outweighed by the others: the result is NaN, unless only the last value counts.
+        """
+        if len(values) == 1 or self.aggregate == "last":
+            return values[-1]
+        if any(math.isnan(value) for value in values):
+            return math.nan
         if self.aggregate == "mean":
-            return math.fsum(values) / len(values)
+            return _mean(values)
         if self.aggregate == "median":
             ordered = sorted(values)
             middle = len(ordered) // 2
-            return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
-        if self.aggregate == "worst":
-            return max(values) if self.goal == "minimize" else min(values)
-        return values[-1]
+            return ordered[middle] if len(ordered) % 2 else _mean(ordered[middle - 1 : middle + 1])
+        return max(values) if self.goal == "minimize" else min(values)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -172,13 +168,20 @@ def requirements(require: Mapping[str, str] | None) -> tuple[Requirement, ...]:
     """Reads `{"latency_ms": "<= 20"}`.
 
     Raises:
-        InvalidInput: a limit is not an operator (<=, <, >=, >) and a number.
+        InvalidInput: not metrics' names with limits, or a limit is not an operator (<=, <, >=, >) and a finite number.
     """
+    if require is None:
+        return ()
+    if not isinstance(require, Mapping):
+        raise InvalidInput("require", "must be limits by metric, such as {'latency_ms': '<= 20'}", require)
     found = []
-    for metric, text in (require or {}).items():
+    for metric, text in require.items():
+        if not isinstance(metric, str) or not metric.strip():
+            raise InvalidInput("require", "must name metrics", metric)
         match = re.fullmatch(r"\s*(<=|<|>=|>)\s*([-+0-9.eE]+)\s*", text) if isinstance(text, str) else None
         try:
-            found.append(Requirement(metric, match[1], float(match[2])))  # type: ignore[index,arg-type]
+            bound = _finite("bound", float(match[2]))  # type: ignore[index]
+            found.append(Requirement(metric, match[1], bound))  # type: ignore[index,arg-type]
         except (TypeError, ValueError):
             raise InvalidInput(f"require[{metric!r}]", "must be an operator and a number, such as '<= 20'", text) from None
     return tuple(found)
@@ -187,26 +190,32 @@ def requirements(require: Mapping[str, str] | None) -> tuple[Requirement, ...]:
 def known_goal(metric: str) -> Goal | None:
     """The goal that a well-known metric name implies, or None.
 
-    Prefixes and suffixes that name a data set (`val/`, `validation:`, `test_` ...) are cut off first, as is the `neg_` of
-    scikit-learn's negated scorers, which are maximised.
+    Prefixes and suffixes that name a data set (`val/`, `validation:`, `test_` ...) and a cutoff (`@10`) are cut off first.
+    `neg_` turns the goal around: scikit-learn's negated scorers are maximised, `neg_log_likelihood` is minimised.
     """
-    name = metric.strip().lower()
-    candidates = [name]
-    for prefix in _PREFIXES:
-        if len(name) > len(prefix) + 1:
-            if name.startswith(prefix) and name[len(prefix)] in _SEPARATORS:
-                candidates.append(name[len(prefix) + 1 :])
-            if name.endswith(prefix) and name[-len(prefix) - 1] in _SEPARATORS:
-                candidates.append(name[: -len(prefix) - 1])
-    for candidate in candidates:
-        base = re.sub(r"[/:\-. ]+", "_", re.sub(r"@\d+$", "", candidate))
-        if base.startswith("neg_"):
-            return "maximize"
-        if base in _MAXIMIZE:
-            return "maximize"
-        if base in _MINIMIZE:
-            return "minimize"
+    names, seen = [metric.strip().lower()], set[str]()
+    while names:
+        name = names.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        base = re.sub(r"[/:\-. ]+", "_", re.sub(r"@[\d.:]+$", "", name))
+        base = base.removesuffix("_score") if base not in _MINIMIZE else base
+        negated = re.match(r"(neg|negative)_", base)
+        goal = _goal_of(base[negated.end() :] if negated else base)
+        if goal is not None:
+            return goal if not negated else "maximize" if goal == "minimize" else "minimize"
+        for prefix in _PREFIXES:
+            if len(name) > len(prefix) + 1:
+                if name.startswith(prefix) and name[len(prefix)] in _SEPARATORS:
+                    names.append(name[len(prefix) + 1 :])
+                if name.endswith(prefix) and name[-len(prefix) - 1] in _SEPARATORS:
+                    names.append(name[: -len(prefix) - 1])
     return None
+
+
+def _goal_of(name: str) -> Goal | None:
+    return "maximize" if name in _MAXIMIZE else "minimize" if name in _MINIMIZE else None
 
 
 def objectives(
@@ -223,7 +232,9 @@ def objectives(
         return (Objective(metric, goal),)  # type: ignore[arg-type]
     if metric is not None or goal is not None:
         raise InvalidInput("objective", "can't be combined with metric= or goal=; put them into the Objective")
-    found = (objective,) if isinstance(objective, Objective) else tuple(objective)
+    found = (objective,) if isinstance(objective, Objective) else objective
+    if isinstance(found, str) or not isinstance(found, Sequence):
+        raise InvalidInput("objective", "must be an Objective or a list of them", objective)
     if not found:
         raise InvalidInput("objective", "must hold at least one Objective", objective)
     for item in found:
@@ -232,7 +243,27 @@ def objectives(
     names = [item.metric for item in found]
     if len(set(names)) < len(names):
         raise InvalidInput("objective", "must name each metric once", names)
-    return found
+    return tuple(found)
+
+
+def _mean(values: Sequence[float]) -> float:
+    """The mean of numbers that may be infinite or near the largest float."""
+    try:
+        return math.fsum(values) / len(values)
+    except OverflowError:
+        return math.fsum(value / len(values) for value in values)
+    except ValueError:  # infinities of both signs
+        return math.nan
+
+
+def _finite(field: str, value: object) -> float:
+    try:
+        number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise InvalidInput(field, "must be a finite number", value)
+    return number
 
 
 def _one_of(field: str, value: object, allowed: tuple[str, ...]) -> None:

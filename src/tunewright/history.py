@@ -6,7 +6,7 @@ stoppers. Nothing passes over all trials per suggestion: columns grow by doublin
 
 from __future__ import annotations
 
-import copy
+from array import array
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,6 +19,8 @@ from tunewright.space import SearchSpace
 
 STATUS_CODES: Mapping[Status, int] = {status: code for code, status in enumerate(Status)}
 _STATUSES = tuple(Status)
+_CODES = {status.value: code for status, code in STATUS_CODES.items()}  # plain strings hash without a Python call
+_COLUMNS = ("_numbers", "_codes", "_values", "_points")
 _DONE = STATUS_CODES[Status.COMPLETED]
 Curve = tuple[NDArray[np.int64], NDArray[np.float64]]
 _NO_CURVE: Curve = (np.empty(0, np.int64), np.empty(0))
@@ -35,6 +37,7 @@ class Ledger:
     def __init__(self, space: SearchSpace, objectives: Sequence[Objective]) -> None:
         self.space, self.objectives = space, tuple(objectives)
         self.event = 0
+        self.lineage = object()
         self._rows: dict[int, int] = {}
         self._params: list[Params] = []
         self._numbers = np.empty(16, np.int64)
@@ -45,7 +48,7 @@ class Ledger:
         self._keys: dict[Any, int] | None = None
         self._keyed = 0
         self._next_number = 0
-        self._curves: dict[int, tuple[list[int], list[float]]] = {}
+        self._curves: dict[int, tuple[array[int], array[float]]] = {}
 
     def __len__(self) -> int:
         return len(self._params)
@@ -61,13 +64,17 @@ class Ledger:
             self._numbers[row] = trial.number
             if trial.number >= self._next_number:
                 self._next_number = trial.number + 1
-        self._codes[row] = STATUS_CODES[trial.status]
+        self._codes[row] = _CODES[trial.status._value_]
         self._values[row] = np.nan if trial.objectives is None else trial.objectives
-        self.event = max(self.event, event)
+        if event > self.event:
+            self.event = event
 
     def report(self, number: int, step: int, value: float) -> None:
         """Adds a reported value of the first objective. A repeated or earlier step cuts the curve back to before it."""
-        steps, values = self._curves.setdefault(number, ([], []))
+        curve = self._curves.get(number)
+        if curve is None:
+            curve = self._curves[number] = (array("q"), array("d"))
+        steps, values = curve
         while steps and steps[-1] >= step:
             steps.pop()
             values.pop()
@@ -78,8 +85,18 @@ class Ledger:
         """The columns as they are now. Valid until the next change of the ledger; see `History.freeze`."""
         return History(self, len(self._params))
 
+    def copy(self) -> Ledger:
+        """The same trials in columns of its own; parameters, which never change, are shared."""
+        other = Ledger(self.space, self.objectives)
+        other.event, other._encoded, other._next_number = self.event, self._encoded, self._next_number
+        other._rows, other._params = self._rows.copy(), self._params.copy()
+        for name in _COLUMNS:
+            setattr(other, name, getattr(self, name).copy())
+        other._curves = {number: (steps[:], values[:]) for number, (steps, values) in self._curves.items()}
+        return other
+
     def _grow(self) -> None:
-        for name in ("_numbers", "_codes", "_values", "_points"):
+        for name in _COLUMNS:
             old = getattr(self, name)
             new = np.empty((2 * len(old), *old.shape[1:]), old.dtype)
             new[: len(old)] = old
@@ -106,11 +123,14 @@ class History:
     Attributes:
         space, objectives: of the job.
         event: the number of the last event that it holds.
+        lineage: one and the same object in all views of a growing ledger. Of two views with the same lineage, the longer one
+            holds all trials of the other, so what was computed from their parameters stays true.
     """
 
     def __init__(self, ledger: Ledger, size: int) -> None:
         self._ledger, self._size = ledger, size
-        self.space, self.objectives, self.event = ledger.space, ledger.objectives, ledger.event
+        self.space, self.objectives = ledger.space, ledger.objectives
+        self.event, self.lineage = ledger.event, ledger.lineage
 
     def __len__(self) -> int:
         return self._size
@@ -148,7 +168,10 @@ class History:
 
     def mask(self, *statuses: Status) -> NDArray[np.bool_]:
         """Shape (n,): which trials are in one of the statuses."""
-        return np.isin(self._ledger._codes[: self._size], [STATUS_CODES[s] for s in statuses])
+        among = np.zeros(len(_STATUSES), np.bool_)
+        for status in statuses:
+            among[_CODES[status._value_]] = True
+        return among[self._ledger._codes[: self._size]]
 
     @property
     def pending(self) -> NDArray[np.bool_]:
@@ -165,7 +188,7 @@ class History:
 
     def status(self, number: int) -> Status:
         """The status of the trial with this number."""
-        return _STATUSES[self._ledger._codes[self.row(number)]]
+        return _STATUSES[int(self._ledger._codes[self.row(number)])]
 
     def curve(self, number: int) -> Curve:
         """Steps, shape (k,), ascending, and the first objective's values there, shape (k,), of the trial with this number."""
@@ -179,7 +202,7 @@ class History:
 
     def freeze(self) -> History:
         """The same view on copies of its own: what the controller adds later doesn't show."""
-        return History(copy.deepcopy(self._ledger, {id(self.space): self.space}), self._size)
+        return History(self._ledger.copy(), self._size)
 
 
 def _frozen(array: NDArray[Any]) -> NDArray[Any]:

@@ -10,9 +10,11 @@ from operator import itemgetter
 from typing import Any
 
 from tunewright.errors import InvalidExpression, InvalidSpace, nearest
+from tunewright.space.categorical import Categorical
 from tunewright.space.evaluation import predicate
-from tunewright.space.expressions import Literal, Logical, Member, Name, Node, names, parse, walk
-from tunewright.space.parameters import Categorical, Parameter, WhenForm
+from tunewright.space.expressions import Literal, Logical, Member, Name, Node, names, walk
+from tunewright.space.parameters import Parameter, WhenForm
+from tunewright.space.parsing import parse
 from tunewright.space.scalars import Scalar
 
 

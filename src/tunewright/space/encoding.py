@@ -17,7 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunewright.errors import InvalidInput
-from tunewright.space.parameters import Categorical, Float, Int, Parameter
+from tunewright.space.categorical import Categorical
+from tunewright.space.numeric import Float, Int
+from tunewright.space.parameters import Parameter
 from tunewright.space.scales import FORWARD, FORWARD_ARRAY, INVERSE, INVERSE_ARRAY, outer_edges
 
 Array = NDArray[np.float64]
@@ -32,8 +34,6 @@ class Codec:
         decode: from u, clipped to [0, 1], to the value as it is stored.
         encode_column: values (n,) as floats (choices as codes 0..k-1), NaN where inactive, to (n,); no checks.
         decode_column: (n,) in [0, 1] to values as floats, or codes for choices; agrees with decode up to rounding.
-        levels: (k,) coordinates of the values, ascending; empty for a Float without step, None when there are too many.
-        edges: (k - 1,) where one cell ends and the next begins; as `levels`.
     """
 
     __slots__ = ("_cells", "decode", "decode_column", "encode", "encode_column")
@@ -51,7 +51,7 @@ class Codec:
         self._cells = cells
 
     def cells(self) -> tuple[Array, Array]:
-        """Coordinates (k,) of the k values, ascending, and the (k - 1,) edges between their cells; both empty for a continuum."""
+        """Coordinates (k,) of the k values, ascending, and the edges (k - 1,) between their cells; empty for a continuum."""
         return self._cells()
 
 
@@ -115,7 +115,8 @@ def _level_of(parameter: Float | Int) -> Callable[[int], float | int]:
         low, step = parameter.low, parameter.step
         return lambda index: low + index * step
     if parameter.count <= TABLE:
-        return [parameter.level(index) for index in range(int(parameter.count))].__getitem__
+        table = [parameter.level(index) for index in range(int(parameter.count))]
+        return table.__getitem__
     return parameter.level
 
 
@@ -127,12 +128,13 @@ def _index_of(name: str, parameter: Float | Int) -> Callable[[Any], int]:
     def index(value: Any) -> int:
         if not low <= value <= high:
             raise _refuse(name, parameter, value)
-        return round((value - low) / step)
+        steps: float = (value - low) / step
+        return round(steps)
 
     def integer_index(value: Any) -> int:
         if not low <= value <= high:
             raise _refuse(name, parameter, value)
-        return (value - low) // step  # type: ignore[no-any-return]
+        return int((value - low) // step)
 
     return integer_index if isinstance(parameter, Int) else index
 
@@ -187,7 +189,7 @@ def _uneven(name: str, parameter: Float | Int) -> Codec:
         return np.asarray(np.minimum(low + step * np.clip(np.rint((values - low) / step), 0, last), high))
 
     def cells() -> tuple[Array, Array]:
-        values = low + step * np.arange(last + 1)
+        values = low + step * np.arange(last + 1, dtype=np.float64)
         return encode_column(np.minimum(values, high)), encode_column(values[:-1] + step / 2)
 
     return Codec(encode, decode, encode_column, decode_column, cells)

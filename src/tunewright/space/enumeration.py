@@ -8,9 +8,11 @@ from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from tunewright.errors import InvalidInput
+from tunewright.space.categorical import Categorical
 from tunewright.space.constraints import ExpressionConstraint, FunctionConstraint
 from tunewright.space.encoding import codec
-from tunewright.space.parameters import Categorical, Float, Int, Parameter
+from tunewright.space.numeric import Float, Int
+from tunewright.space.parameters import Parameter
 
 if TYPE_CHECKING:
     from tunewright.space.search_space import SearchSpace
@@ -105,6 +107,15 @@ def size(space: SearchSpace) -> int | float:
     if any(parameter.count == math.inf for parameter in structure.parameters.values()):
         return math.inf
     return _counted(space, "size", 1)
+
+
+def unconstrained_size(space: SearchSpace) -> int | float:
+    """The number of points without constraints."""
+    if any(parameter.count == math.inf for parameter in space.parameters.values()):
+        return math.inf
+    if "unconstrained" not in space._memo:
+        space._memo["unconstrained"] = _without_constraints(space._structure, 1)
+    return int(space._memo["unconstrained"])
 
 
 def grid_size(space: SearchSpace, bins: int) -> int:

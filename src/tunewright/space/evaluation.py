@@ -36,7 +36,7 @@ def evaluate(node: Node, lookup: Callable[[tuple[str, ...]], Callable[[Row], Val
     """
     match node:
         case Literal(value=value):
-            return lambda row: value
+            return lambda _: value
         case Name(parts=parts):
             return lookup(parts)
         case Negative(operand=operand):

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
+from tunewright.space.categorical import Categorical
 from tunewright.space.evaluation import ARITHMETIC, CALLS, COMPARISONS, Undefined, power
 from tunewright.space.expressions import (
     Binary,
@@ -27,7 +28,8 @@ from tunewright.space.expressions import (
     names,
     walk,
 )
-from tunewright.space.parameters import Categorical, Float, Int, Parameter
+from tunewright.space.numeric import Float, Int
+from tunewright.space.parameters import Parameter
 from tunewright.space.scalars import Scalar, same
 
 SHORT = 64  # numbers up to which a range is taken value by value
@@ -169,8 +171,8 @@ def abstract(node: Node, row: Mapping[str, Abstract]) -> Abstract:
             links = (_compare(*link) for link in zip(symbols, values, values[1:], strict=False))
             return Truth(_joined(True, links))
         case Member(operand=operand, items=items, strict=strict):
-            value = abstract(operand, row)
-            return Truth(_joined(False, (_equal(value, abstract(item, row), strict) for item in items)))
+            member = abstract(operand, row)
+            return Truth(_joined(False, (_equal(member, abstract(item, row), strict) for item in items)))
         case Not(operand=operand):
             mask = _mask(abstract(operand, row))
             return Truth((mask & UNDEFINED) | (FALSE if mask & TRUE else 0) | (TRUE if mask & FALSE else 0))

@@ -8,8 +8,10 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from tunewright.errors import InvalidSpace
+from tunewright.space.categorical import Categorical
 from tunewright.space.constraints import Constraint, FunctionConstraint
-from tunewright.space.parameters import Categorical, Float, Int, Parameter
+from tunewright.space.numeric import Float, Int
+from tunewright.space.parameters import Parameter
 
 if TYPE_CHECKING:
     from tunewright.space.search_space import SearchSpace

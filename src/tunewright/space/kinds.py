@@ -38,6 +38,7 @@ class _Check:
 
     def kinds(self, node: Node) -> Kinds:
         """What the node's value can be; its parts are checked on the way."""
+        operands: tuple[Node, ...]
         match node:
             case Literal(value=value):
                 return frozenset({_kind(value)})

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from tunewright.errors import InvalidSpace
-from tunewright.space.parameters import Categorical, Float, Int, Parameter
+from tunewright.space.categorical import Categorical
+from tunewright.space.numeric import Float, Int
+from tunewright.space.parameters import Parameter
 from tunewright.space.scalars import Scalar, canonical
 
 

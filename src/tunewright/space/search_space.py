@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunewright.errors import InvalidInput, InvalidSpace, nearest
+from tunewright.space.categorical import Categorical
 from tunewright.space.constraints import FunctionConstraint
 from tunewright.space.encoding import Codec, codec
-from tunewright.space.parameters import Categorical, Parameter
+from tunewright.space.parameters import Parameter
 from tunewright.space.scalars import Scalar, canonical, same
 from tunewright.space.structure import ConstraintLike, Structure
 
@@ -240,6 +241,27 @@ class SearchSpace:
         present = {**params, **self._structure.fixed}
         return all(constraint.allows(present) for constraint in self._structure.constraints)
 
+    def active_many(self, points: Array) -> NDArray[np.bool_]:
+        """Which parameters are active at points (n, d) of the unit cube: a mask (n, d). Agrees with `decode` up to rounding."""
+        from tunewright.space.columns import active_points
+
+        return active_points(self, points)
+
+    def feasible_many(self, points: Array) -> NDArray[np.bool_]:
+        """Which points (n, d) of the unit cube satisfy the constraints: a mask (n,). Agrees with `feasible` up to rounding."""
+        from tunewright.space.columns import feasible_points
+
+        return feasible_points(self, points)
+
+    def cells(self, name: str) -> tuple[Array, Array]:
+        """How a parameter's values share its axis of the unit cube.
+
+        Returns:
+            The coordinates (k,) of its k values, ascending, and the edges (k - 1,) between their cells; both empty for a
+            Float without step. Arrays: ask for `parameters[name].count` first where it may be large.
+        """
+        return self._codecs[name].cells()
+
     def default(self) -> Params | None:
         """The point of all defaults; None when an active parameter has none, or when constraints refuse it."""
         params = self._template.copy()
@@ -359,8 +381,8 @@ class SearchSpace:
 
     def _parts(self) -> tuple[dict[str, Any], list[ConstraintLike], dict[str, Any]]:
         structure = self._structure
-        kept = [c if isinstance(c, FunctionConstraint) else c.text for c in structure.constraints]
-        return structure.entries, kept, structure.objects
+        kept: list[ConstraintLike] = [c if isinstance(c, FunctionConstraint) else c.text for c in structure.constraints]
+        return dict(structure.entries), kept, structure.objects
 
     def __copy__(self) -> SearchSpace:
         return self

@@ -9,11 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tunewright.errors import InvalidSpace
+from tunewright.space.categorical import Categorical
 from tunewright.space.conditions import Condition, read_expression, read_when
 from tunewright.space.constraints import Constraint, ExpressionConstraint, FunctionConstraint, function_name
 from tunewright.space.expressions import Logical, Node, names, substitute
 from tunewright.space.names import check_name
-from tunewright.space.parameters import Categorical, Parameter
+from tunewright.space.parameters import Parameter
 from tunewright.space.plain_values import read_value
 from tunewright.space.scalars import Scalar, canonical
 

@@ -28,7 +28,9 @@ What is written: `<folder>/executions/<n>/spool.jsonl`, a line per report, check
 beside it, replaced whole: {"number": n, "until": step or null} or {"number": n, "halt": "pause" or "stop", "reason": text}.
 """
 
-# ruff: noqa: PTH  (pathlib is loaded only when a folder is asked for: a script's start stays quick)
+# pathlib is loaded only when a folder is asked for, so that a script starts quickly.
+# ruff: noqa: PTH103, PTH104, PTH116, PTH118, PTH120, PTH123
+
 from __future__ import annotations
 
 import errno
@@ -141,7 +143,7 @@ class Trial:
         channel = self._channel
         channel.add(step, found)
         if step >= channel.until:
-            channel.ask(step)
+            channel.ask()
         if channel.halt is None:
             return "continue"
         return channel.obey(interrupt)
@@ -237,7 +239,7 @@ class Channel:
     def add(self, step: int, metrics: dict[str, float]) -> None:
         """Takes one report."""
 
-    def ask(self, step: int) -> None:
+    def ask(self) -> None:
         """Hands over all reports and waits for the decision."""
 
     def checkpointed(self, step: int, path: str) -> None:
@@ -312,7 +314,7 @@ class SpoolChannel(Channel):
 
     __slots__ = (
         "_answering", "_awake", "_backlog", "_buffer", "_closed", "_encode", "_file", "_looked", "_notify", "_orders",
-        "_path", "_pid", "_problem", "_unanswered", "_wait", "_wake", "_writing",
+        "_path", "_pid", "_problem", "_step", "_unanswered", "_wait", "_wake", "_writing",
     )  # fmt: skip
 
     def __init__(
@@ -335,11 +337,12 @@ class SpoolChannel(Channel):
         self._writing, self._answering = threading.Lock(), threading.Lock()
         self._wake: threading.Event | None = None
         self._awake, self._closed, self._unanswered = False, False, False
-        self._looked = 0.0
+        self._step, self._looked = 0, 0.0
         self._pid = os.getpid()
 
     def add(self, step: int, metrics: dict[str, float]) -> None:
         self._buffer.append((step, metrics, time.time()))
+        self._step = step
         if not self._awake:
             self._awake = True
             self._start()
@@ -348,18 +351,18 @@ class SpoolChannel(Channel):
             self._looked = now
             self._look()
 
-    def ask(self, step: int) -> None:
+    def ask(self) -> None:
         self.flush()
         if os.getpid() != self._pid:
             return
         with self._answering:
             self._take(0.0)
             end = time.monotonic() + self._wait
-            while step >= self.until and self.halt is None and not self._unanswered:
+            while self._step >= self.until and self.halt is None and not self._unanswered:
                 left = end - time.monotonic()
                 if left <= 0:
                     self._unanswered = True
-                    text = f"tunewright: no decision at step {step} within {self._wait:g} s; training goes on unasked"
+                    text = f"tunewright: no decision at step {self._step} within {self._wait:g} s; training goes on unasked"
                     print(text, file=sys.stderr, flush=True)
                 elif self._take(left):
                     return
@@ -433,7 +436,7 @@ class SpoolChannel(Channel):
     def _write(self) -> bool:
         """Writes the buffer; what the file system refuses waits for the next time. Whether anything was written."""
         buffer = self._buffer
-        while buffer:
+        for _ in range(len(buffer)):  # not what is added meanwhile: a fast training loop would keep this going for ever
             self._backlog += self._line(buffer.popleft())
         if not self._backlog or self._closed:
             return False

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from tunewright.errors import InvalidInput
+from tunewright.errors import InfeasibleSpace, InvalidInput
 from tunewright.history import History
 from tunewright.interfaces import Exhausted, New, Problem, Proposal
 from tunewright.space import SearchSpace
@@ -26,6 +26,7 @@ class GridStrategy:
 
     Raises:
         InvalidInput: an option breaks its rule, or the grid is over the limit; the message has its size and what lowers it.
+        InfeasibleSpace: the constraints leave no point of the grid.
     """
 
     def __init__(self, problem: Problem, *, bins: int = 10, limit: int = 10_000) -> None:
@@ -33,6 +34,8 @@ class GridStrategy:
         _integer("limit", limit, 1)
         space = problem.space
         self.size = space.grid_size(bins)
+        if self.size == 0:
+            raise InfeasibleSpace("constraints", f"must leave a point of the grid{_more_bins(space, bins)}", space.constraints)
         if self.size > limit:
             raise InvalidInput("grid", f"must have at most limit={limit:,} points{_advice(space, bins, limit)}", self.size)
         self._space = space
@@ -52,6 +55,10 @@ class GridStrategy:
 def _binned(space: SearchSpace) -> list[str]:
     """The parameters that bins cut."""
     return [name for name, parameter in space.parameters.items() if math.isinf(parameter.count)]
+
+
+def _more_bins(space: SearchSpace, bins: int) -> str:
+    return f", perhaps with more than {bins} bins" if _binned(space) else ""
 
 
 def _advice(space: SearchSpace, bins: int, limit: int) -> str:

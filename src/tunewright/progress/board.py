@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tunewright.engine.listener import Silent
 from tunewright.progress.brief import Brief
-from tunewright.records import Counts, Execution, JobState, Status, Trial
+from tunewright.records import Counts, Execution, JobState, Params, Status, Trial
 
 
 @dataclass(slots=True)
@@ -73,8 +73,7 @@ class Board(Silent):
         """What the best trial is compared with, and its name: the default configuration, else the first trial."""
         if self.first is None:
             return None
-        is_default = self.brief.default is not None and dict(self.first.params) == dict(self.brief.default)
-        return ("the default" if is_default else "the first trial"), self.first
+        return reference_name(self.first, self.brief.default), self.first
 
     def time_left(self) -> float | None:
         """Seconds until the nearest limit, judged by the trials that have ended; None when there is nothing to judge by."""
@@ -101,3 +100,8 @@ class Board(Silent):
         assert new.objective is not None
         assert old.objective is not None
         return self.brief.objectives[0].better(new.objective, old.objective)
+
+
+def reference_name(trial: Trial, default: Params | None) -> str:
+    """What the trial that others are compared with is called: the default configuration, or just the first trial."""
+    return "the default" if default is not None and dict(trial.params) == dict(default) else "the first trial"

@@ -1,0 +1,115 @@
+"""The arguments and options of commands, each declared once."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+
+def _option(*flags: str, help: str, panel: str | None = None, metavar: str | None = None, **rules: Any) -> Any:
+    return typer.Option(*flags, help=help, rich_help_panel=panel, metavar=metavar, show_default=False, **rules)
+
+
+# --- of all commands ---
+
+Store = Annotated[
+    str | None,
+    _option(
+        "--store", help="Where jobs are stored: a file or an address; else $TUNEWRIGHT_STORE, else the project's .tunewright/."
+    ),
+]
+Json = Annotated[bool, _option("--json", help="Print one JSON document instead of text.")]
+JobName = Annotated[str, typer.Argument(metavar="NAME", help="The job's name, as in `tunewright list`.", show_default=False)]
+TrialNumber = Annotated[int | None, typer.Argument(metavar="[TRIAL]", help="A trial's number.", show_default=False)]
+
+# --- of commands that run a job ---
+
+_SEARCH, _LIMITS, _TRIAL, _JOB = "What to search", "When to end", "What one trial gets", "The job"
+
+Target = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODULE:FUNCTION", help="What to tune: package.module:function or path/to/file.py:function.", show_default=False
+    ),
+]
+Parameters = Annotated[
+    list[str] | None,
+    _option(
+        "--param",
+        "-p",
+        help="A parameter: lr=1e-5..1e-1:log, layers=1..6, opt=sgd,adam, or a fixed value: epochs=10. "
+        "May be repeated; added to the space beside the function.",
+        panel=_SEARCH,
+        metavar="NAME=SPEC",
+    ),
+]
+Space = Annotated[
+    str | None,
+    _option(
+        "--space",
+        help="The variable beside the function that holds the search space, else `space`.",
+        panel=_SEARCH,
+        metavar="VARIABLE",
+    ),
+]
+Metric = Annotated[str | None, _option("--metric", help="The metric to optimise.", panel=_SEARCH)]
+Goal = Annotated[
+    str | None, _option("--goal", help="minimize or maximize; well-known metrics tell it by their name.", panel=_SEARCH)
+]
+Require = Annotated[
+    list[str] | None,
+    _option(
+        "--require",
+        help="A limit on another metric, such as 'latency_ms <= 20'. May be repeated.",
+        panel=_SEARCH,
+        metavar="LIMIT",
+    ),
+]
+Strategy = Annotated[
+    str, _option("--strategy", help="How configurations are chosen: auto, random, sobol, grid ...", panel=_SEARCH)
+]
+Stopper = Annotated[str, _option("--stopper", help="What ends poor trials early: auto, none ...", panel=_SEARCH)]
+MaxStep = Annotated[
+    int | None, _option("--max-step", help="The last step that a trial reports.", panel=_SEARCH, metavar="STEP")
+]
+Seed = Annotated[
+    int | None, _option("--seed", help="Makes the search repeatable; else drawn and printed.", panel=_SEARCH, metavar="SEED")
+]
+
+MaxTrials = Annotated[
+    int | None, _option("--max-trials", help="This many trials over the job's life.", panel=_LIMITS, metavar="N")
+]
+MaxTime = Annotated[
+    str | None, _option("--max-time", help="This long over the job's life: 90, 30m, 2h.", panel=_LIMITS, metavar="TIME")
+]
+GoalValue = Annotated[
+    float | None, _option("--target", help="As soon as the metric is this good.", panel=_LIMITS, metavar="VALUE")
+]
+
+MaxParallel = Annotated[
+    int | None, _option("--max-parallel", help="Trials at once; else as many as fit the cores.", panel=_TRIAL, metavar="N")
+]
+Cpus = Annotated[int, _option("--cpus", help="Cores of one trial, else 1.", panel=_TRIAL, metavar="N")]
+Gpus = Annotated[float, _option("--gpus", help="GPUs of one trial, else none.", panel=_TRIAL, metavar="N")]
+Memory = Annotated[
+    str | None, _option("--memory", help="The most memory of one trial: 2GB, 512MiB.", panel=_TRIAL, metavar="SIZE")
+]
+TrialTime = Annotated[
+    str | None, _option("--trial-time", help="The longest that one trial may run: 30m.", panel=_TRIAL, metavar="TIME")
+]
+Executor = Annotated[str, _option("--executor", help="Where trials run: process, or inline in this one.", panel=_TRIAL)]
+
+Name = Annotated[str | None, _option("--name", help="Its name, else <function>-<date>-<n>.", panel=_JOB)]
+Tags = Annotated[list[str] | None, _option("--tag", help="A tag. May be repeated.", panel=_JOB, metavar="KEY=VALUE")]
+Resume = Annotated[bool, _option("--resume", help="Go on with the job of this name when there is one.", panel=_JOB)]
+
+Wait = Annotated[bool, _option("--wait", help="Return only when it has ended.")]
+
+# --- of commands that read ---
+
+Limit = Annotated[
+    int | None, _option("--limit", help="At most this many jobs, else 50, or all with --json.", metavar="N", min=1)
+]
+Top = Annotated[int, _option("--top", help="How many of the best trials are shown, else 10.", metavar="N", min=1)]
+Follow = Annotated[bool, _option("--follow", "-f", help="Print what is added, until the trial or the job has ended.")]

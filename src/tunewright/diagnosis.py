@@ -1,0 +1,150 @@
+"""Looks a machine, an installation and a store over, and says what is wrong with them and what to do about it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, requires, version
+
+from tunewright.errors import StoreError, TunewrightError
+from tunewright.interfaces import Store
+from tunewright.lifecycle.ownership import describe, is_dead
+from tunewright.queries import Jobs
+from tunewright.records import TERMINAL, TuningJob
+from tunewright.store import default_location, open_store
+
+GIBIBYTE = 2**30
+LOW_SPACE = 1 * GIBIBYTE
+LOW_MEMORY = 1 * GIBIBYTE
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at. `level` is ok, warning or problem; `advice` says what to do, empty when nothing."""
+
+    name: str
+    level: str
+    found: str
+    advice: str = ""
+
+
+def examine(store: str | None = None) -> list[Check]:
+    """All checks, in the order in which they should be read.
+
+    Args:
+        store: an address; None: the default store. It is looked at and never changed; one that is not there yet isn't made.
+    """
+    looks: list[Callable[[], Iterator[Check]]] = [_python, _packages, _system, _cores, _memory, _gpus]
+    checks = [check for look in looks for check in look()]
+    return [*checks, *_store(store)]
+
+
+def _python() -> Iterator[Check]:
+    yield Check("Python", "ok", f"{platform.python_version()} at {sys.executable}")
+
+
+def _packages() -> Iterator[Check]:
+    """The core's own dependencies are installed, in a version that the package's metadata allows to be named."""
+    missing = []
+    for text in requires("tunewright") or ():
+        if "extra ==" in text:
+            continue
+        name = text.split(";")[0].split(">=")[0].strip()
+        try:
+            version(name)
+        except PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        yield Check("packages", "problem", f"missing: {', '.join(missing)}", f"pip install {' '.join(missing)}")
+    else:
+        yield Check("packages", "ok", f"tunewright {version('tunewright')} and all that it needs")
+
+
+def _system() -> Iterator[Check]:
+    found = f"{platform.system()} {platform.release()}"
+    if sys.platform in ("linux", "darwin"):
+        yield Check("system", "ok", found)
+    else:
+        advice = "only the inline executor and tw.Tuner are known to work here; under WSL2 everything does"
+        yield Check("system", "warning", found, advice)
+
+
+def _cores() -> Iterator[Check]:
+    total = os.cpu_count() or 1
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else total
+    yield Check("cores", "ok", f"{usable} of {total} may be used")
+
+
+def _memory() -> Iterator[Check]:
+    import psutil
+
+    memory = psutil.virtual_memory()
+    found = f"{memory.available / GIBIBYTE:.1f} of {memory.total / GIBIBYTE:.1f} GiB are free"
+    if memory.available < LOW_MEMORY:
+        yield Check("memory", "warning", found, "trials may run out of it; lower --max-parallel or set --memory")
+    else:
+        yield Check("memory", "ok", found)
+
+
+def _gpus() -> Iterator[Check]:
+    command = shutil.which("nvidia-smi")
+    if command is None:
+        yield Check("GPUs", "ok", "none (no nvidia-smi)")
+        return
+    try:
+        done = subprocess.run([command, "--list-gpus"], capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        yield Check("GPUs", "warning", f"nvidia-smi gives no answer: {error}", "look at the driver")
+        return
+    if done.returncode:
+        yield Check("GPUs", "warning", f"nvidia-smi fails: {(done.stdout or done.stderr).strip()}", "look at the driver")
+    else:
+        names = [line.split(": ", 1)[-1].split(" (UUID")[0] for line in done.stdout.splitlines() if line.strip()]
+        yield Check("GPUs", "ok", ", ".join(names) or "none")
+
+
+def _store(address: str | None) -> Iterator[Check]:
+    """The store opens, its jobs can be read, its device has space; and jobs that nobody runs any more."""
+    location = default_location() if address is None else address
+    try:
+        opened = open_store(address, create=False)
+    except StoreError as error:
+        yield Check("store", "problem", f"{location}: {error}", "")
+        return
+    except TunewrightError as error:
+        yield Check("store", "problem", str(error), "")
+        return
+    if opened is None:
+        yield Check("store", "ok", f"{location}: not there yet; the first job makes it")
+        return
+    try:
+        yield from _opened_store(opened)
+    finally:
+        opened.close()
+
+
+def _opened_store(store: Store) -> Iterator[Check]:
+    try:
+        jobs = list(store.read(Jobs()))
+    except StoreError as error:
+        yield Check("store", "problem", f"{store.location}: {error}")
+        return
+    yield Check("store", "ok", f"{store.location}: {len(jobs)} job{'' if len(jobs) == 1 else 's'}")
+    if store.folder is not None and os.path.isdir(store.folder):  # noqa: PTH112
+        free = shutil.disk_usage(store.folder).free
+        level, advice = ("warning", "a full disk ends jobs; they can be resumed") if free < LOW_SPACE else ("ok", "")
+        yield Check("disk", level, f"{free / GIBIBYTE:.1f} GiB are free where the store is", advice)
+    for job in jobs:
+        if job.status not in TERMINAL and not _controlled(job):
+            who = f"{describe(job.owner)} has died" if job.owner else "no process runs it"
+            yield Check("job", "warning", f"{job.name} is {job.status.value}, but {who}", f"tunewright resume {job.name}")
+
+
+def _controlled(job: TuningJob) -> bool:
+    """Whether a process may still control the job: one that is not known to be dead."""
+    return job.owner is not None and not is_dead(job.owner)

@@ -279,7 +279,14 @@ class Store(Protocol):
     """Holds jobs, trials, executions, reports, decisions, commands and their numbered events.
 
     Safe to use from several threads and processes. Every write is one transaction. Time is the database's.
+
+    Attributes:
+        location: where it is, for people, without any password; None in memory only.
+        folder: where the files of its jobs go; None: to a temporary folder.
     """
+
+    location: str | None
+    folder: str | None
 
     def create(self, job: TuningJob) -> None:
         """Adds a job that has not begun. Raises JobExists."""

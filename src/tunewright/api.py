@@ -1,0 +1,147 @@
+"""What `import tunewright as tw` shows: tune, start, jobs, stores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from tunewright.interfaces import Store
+from tunewright.lifecycle.job import Job, StoredTrial
+from tunewright.lifecycle.request import make_request
+from tunewright.lifecycle.running import stored_job
+from tunewright.lifecycle.starting import Prepared, prepare, take_up
+from tunewright.objective import Objective
+from tunewright.queries import Jobs
+from tunewright.resources import Resources, seconds
+from tunewright.space import SearchSpace
+from tunewright.spec import Limits, Retries
+from tunewright.store import open_store
+
+Space = SearchSpace | Mapping[str, Any]
+
+
+def tune(
+    train: Callable[..., Any],
+    space: Space | None = None,
+    *,
+    metric: str | None = None,
+    goal: str | None = None,
+    objective: Objective | Sequence[Objective] | None = None,
+    max_trials: int | None = None,
+    max_time: float | str | timedelta | None = None,
+    max_parallel: int | str = "auto",
+    strategy: object = "auto",
+    stopper: object = "auto",
+    max_step: int | None = None,
+    fidelity: object = None,
+    require: Mapping[str, str] | None = None,
+    warm_start: object = None,
+    resources: Resources | None = None,
+    retries: Retries | None = None,
+    cost: object = None,
+    fixed: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    name: str | None = None,
+    tags: Mapping[str, str] | Sequence[str] | None = None,
+    store: str | Store | None = None,
+    executor: object = "process",
+    resume: bool = False,
+    on_trial: Callable[[StoredTrial], object] | None = None,
+    notify: object = None,
+    progress: str | bool | None = "auto",
+) -> Job:
+    """Searches for the configuration that makes `train` best, and waits for the end.
+
+    Args:
+        train: called with a trial (`trial.params`, `.number`, `.seed`, `.report(...)`, `.checkpoint(...)`); returns its
+            metrics as a dict, or the objective as a number, or None when it reports.
+        space: what may vary: a SearchSpace, or a dict of parameters.
+        metric, goal: short for `objective=Objective(metric, goal)`; the goal is read from well-known names.
+        objective: an Objective, or a list of them.
+        max_trials, max_time: limits over the job's life; durations are "2h", seconds or a timedelta. At least one limit is
+            needed, or a target.
+        max_parallel: trials at once; "auto": as many as there are cores for.
+        strategy: "auto", "grid", "random", "sobol", or an object with `suggest(history, n)`.
+        stopper: ends poor trials early: "median", or an object with `decide(history, number)`; None: never. "auto" leaves it
+            to the strategy.
+        max_step: the full training's last step, given to trials as `trial.fidelity`.
+        require: limits on other metrics, such as `{"latency_ms": "<= 20"}`; a trial outside them is never the best.
+        resources: what one trial may use; see Resources.
+        retries: how often a failed trial is executed again, by the class of failure; see Retries.
+        fixed: parameters that have one value in all trials.
+        seed: makes the search repeatable; None draws one, stores it and prints it.
+        name: the job's; None makes one. tags: texts kept with the job.
+        store: a path or address, "memory", or a Store; None: `$TUNEWRIGHT_STORE`, else the project's `.tunewright/store.db`.
+        executor: "process" (worker processes), "inline" (in this thread), or an Executor.
+        resume: goes on with the job of that name, or makes it.
+        on_trial: called with every trial that has ended.
+        progress: "auto", "live", "plain" or "none".
+        fidelity, warm_start, cost, notify: not there yet in this version.
+
+    Returns:
+        The job. After Ctrl-C it is there too, with reason "interrupted".
+
+    Raises:
+        InvalidInput: an argument breaks its rule; nothing was started.
+        TrialsFailed: no trial completed, or the first ones failed with the same error, which is the cause.
+        StoreError: the store can't be used.
+    """
+    return _prepare(locals()).run(progress, on_trial)
+
+
+def start(train: Callable[..., Any], space: Space | None = None, **options: Any) -> Job:
+    """`tune` without waiting: the job runs in the background of this process. Takes the arguments of `tune`, whose progress
+    is "none" here unless asked for; `job.wait()` waits and raises what `tune` would.
+    """
+    options.setdefault("progress", "none")
+    progress, on_trial = options.pop("progress"), options.pop("on_trial", None)
+    return _prepare({"train": train, "space": space, **options}).start(progress, on_trial)
+
+
+def _prepare(options: dict[str, Any]) -> Prepared:
+    options = dict(options)
+    train, space = options.pop("train"), options.pop("space")
+    name, store, resume = options.pop("name", None), options.pop("store", None), options.pop("resume", False)
+    for shown in ("progress", "on_trial"):
+        options.pop(shown, None)
+    request = make_request(train, space, **options)
+    opened = open_store(store)
+    kept = {key: options.get(key, "auto") for key in ("strategy", "stopper")}
+    return prepare(opened, request, name=name, resume=resume, **kept)
+
+
+def resume(
+    name: str,
+    *,
+    max_trials: int | None = None,
+    max_time: float | str | timedelta | None = None,
+    store: str | Store | None = None,
+    on_trial: Callable[[StoredTrial], object] | None = None,
+    progress: str | bool | None = "auto",
+) -> Job:
+    """Goes on with a job that was interrupted, stopped or killed, or that gets larger limits, and waits for the end.
+
+    Everything else about it, its function included, is as it was saved when it was started.
+
+    Args:
+        max_trials, max_time: new totals over the job's life; None keeps the old ones.
+
+    Raises:
+        NotFound: there is no such job. JobTaken: another living process controls it. Else as `tune`.
+    """
+    limits = Limits(max_trials, None if max_time is None else seconds("max_time", max_time))
+    return take_up(open_store(store), name, limits).run(progress, on_trial)
+
+
+def job(name: str, *, store: str | Store | None = None) -> Job:
+    """A job of a store. Raises NotFound."""
+    opened = open_store(store)
+    stored_job(opened, name)
+    return Job(opened, name)
+
+
+def jobs(*, store: str | Store | None = None) -> list[Job]:
+    """All jobs of a store, newest first."""
+    opened = open_store(store)
+    return [Job(opened, record.name) for record in opened.read(Jobs())]

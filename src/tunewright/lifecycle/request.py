@@ -1,0 +1,192 @@
+"""From the arguments of a door to a checked request: everything that can be refused is refused here, before any work."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from tunewright import catalog
+from tunewright.errors import InvalidInput, nearest
+from tunewright.interfaces import Executor, Problem, Stopper, Strategy
+from tunewright.objective import Objective, objectives, requirements
+from tunewright.resources import Resources, seconds
+from tunewright.space import SearchSpace
+from tunewright.spec import JobSpec, Limits, Retries, at_least
+
+NOT_YET = ("warm_start", "cost", "notify", "fidelity")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A job that can start: what was asked for, and the parts that were chosen for it.
+
+    `strategy_note` says which strategy "auto" picked and why; `executor` is None when one is to be made by its name.
+    """
+
+    function: Callable[..., Any] | None
+    spec: JobSpec
+    strategy: Strategy
+    stopper: Stopper | None
+    executor: Executor | None
+    notes: tuple[str, ...] = ()
+
+
+def make_request(
+    function: Callable[..., Any] | None,
+    space: SearchSpace | Mapping[str, Any] | None,
+    *,
+    metric: str | None = None,
+    goal: str | None = None,
+    objective: Objective | Sequence[Objective] | None = None,
+    max_trials: int | None = None,
+    max_time: float | str | timedelta | None = None,
+    max_parallel: int | str = "auto",
+    strategy: object = "auto",
+    stopper: object = "auto",
+    max_step: int | None = None,
+    require: Mapping[str, str] | None = None,
+    resources: Resources | None = None,
+    retries: Retries | None = None,
+    fixed: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    tags: Mapping[str, str] | Sequence[str] | None = None,
+    executor: object = "process",
+    limited: bool = True,
+    **not_yet: object,
+) -> Request:
+    """Checks the arguments of `tw.tune`; see there.
+
+    Args:
+        limited: at least one limit must be given.
+
+    Raises:
+        InvalidInput: the first argument that breaks its rule.
+    """
+    _refuse_unknown(not_yet)
+    if function is not None and not callable(function):
+        raise InvalidInput("function", "must be callable with a trial", function)
+    searched = _space(space, fixed)
+    goals = objectives(metric, goal, objective)
+    notes = _goal_notes(goals, goal_given=goal is not None or objective is not None)
+    if limited and max_trials is None and max_time is None and not any(o.target is not None for o in goals):
+        raise InvalidInput("limits", "must hold at least one of max_trials, max_time, or an objective's target")
+    limits = Limits(max_trials, None if max_time is None else seconds("max_time", max_time))
+    if seed is None:
+        seed = secrets.randbits(31)
+    at_least("seed", seed, 0)
+    if max_step is not None:
+        at_least("max_step", max_step, 1)
+    resources = resources or Resources()
+    inline = executor == "inline"
+    made = None if isinstance(executor, str) else _executor_object(executor)
+    parallel = made.slots if made is not None else _parallel(max_parallel, resources, limits, inline=inline)
+    if isinstance(executor, str):
+        catalog.load("executors", executor)
+    spec = JobSpec(
+        searched, goals, limits, seed,
+        requirements=requirements(require), max_parallel=parallel, max_step=max_step,
+        strategy=_label(strategy), stopper=None if stopper in (None, "auto") else _label(stopper),
+        executor=_label(executor), resources=resources, retries=retries or Retries(), tags=_tags(tags),
+        lease=float(os.environ.get("TUNEWRIGHT_LEASE", "30")),
+    )  # fmt: skip
+    chosen, chosen_stopper = choose(spec, strategy, stopper)
+    reason = getattr(chosen, "reason", None)
+    if isinstance(reason, str):
+        notes.append(f"strategy {reason}")
+    return Request(function, spec, chosen, chosen_stopper, made, tuple(notes))
+
+
+def choose(spec: JobSpec, strategy: object, stopper: object) -> tuple[Strategy, Stopper | None]:
+    """The strategy and the stopper for a spec. A strategy that decides by itself takes no other stopper.
+
+    Raises:
+        InvalidInput: an unknown name, or a stopper beside a strategy that is one itself.
+    """
+    problem = Problem(spec.space, spec.objectives, spec.seed, spec.limits.max_trials, spec.max_parallel, spec.max_step)
+    chosen = catalog.strategy(strategy, problem)
+    decides = callable(getattr(chosen, "decide", None))
+    if stopper is None or stopper == "auto":
+        return chosen, chosen if decides else None  # type: ignore[return-value]
+    if decides:
+        raise InvalidInput("stopper", f"must be left out, for the strategy {spec.strategy!r} stops trials itself", stopper)
+    return chosen, catalog.stopper(stopper, problem)
+
+
+def visible_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _refuse_unknown(given: Mapping[str, object]) -> None:
+    for name, value in given.items():
+        if name not in NOT_YET:
+            raise InvalidInput(name, f"is no argument of tune ({nearest(name, make_request.__kwdefaults__ or {})})", value)
+        if value is not None:
+            raise InvalidInput(name, "is not there yet in this version and must be left out", value)
+
+
+def _space(space: SearchSpace | Mapping[str, Any] | None, fixed: Mapping[str, Any] | None) -> SearchSpace:
+    if space is None:
+        raise InvalidInput("space", "must be given: a SearchSpace or a dict of parameters")
+    if not isinstance(space, (SearchSpace, Mapping)):
+        raise InvalidInput("space", "must be a SearchSpace or a dict of parameters", space)
+    found = space if isinstance(space, SearchSpace) else SearchSpace(space)
+    return found.with_fixed(fixed) if fixed else found
+
+
+def _goal_notes(goals: Sequence[Objective], *, goal_given: bool) -> list[str]:
+    notes = []
+    for objective in goals:
+        if not goal_given:
+            notes.append(f"goal: {objective.goal} {objective.metric}, as its name tells")
+        elif objective.contradicts_name:
+            text = f"goal {objective.goal!r} is the opposite of what the name {objective.metric!r} asks for"
+            warnings.warn(text, stacklevel=5)
+    return notes
+
+
+def _parallel(max_parallel: int | str, resources: Resources, limits: Limits, *, inline: bool) -> int:
+    if max_parallel != "auto":
+        at_least("max_parallel", max_parallel, 1)
+        assert isinstance(max_parallel, int)
+        if inline and max_parallel > 1:
+            raise InvalidInput("max_parallel", "must be 1 with executor='inline', which runs in this process", max_parallel)
+        return max_parallel
+    if inline:
+        return 1
+    most = max(1, visible_cores() // resources.cpus)
+    return most if limits.max_trials is None else min(most, limits.max_trials)
+
+
+def _executor_object(executor: object) -> Executor:
+    if not all(callable(getattr(executor, name, None)) for name in ("launch", "poll", "order", "adopt", "close")):
+        raise InvalidInput("executor", f"must be a name ({', '.join(catalog.names('executors'))}) or an Executor", executor)
+    return executor  # type: ignore[return-value]
+
+
+def _label(given: object) -> str:
+    """A name for people and the store: the name itself, or the class of an object."""
+    if isinstance(given, str):
+        return given
+    return given.__name__ if isinstance(given, type) else type(given).__name__
+
+
+def _tags(tags: Mapping[str, str] | Sequence[str] | None) -> dict[str, str]:
+    if tags is None:
+        return {}
+    if isinstance(tags, str):
+        raise InvalidInput("tags", "must be a dict of texts, or a list of words", tags)
+    pairs = tags.items() if isinstance(tags, Mapping) else ((tag, "") for tag in tags)
+    found = {}
+    for key, value in pairs:
+        if not isinstance(key, str) or not key or not isinstance(value, str):
+            raise InvalidInput("tags", "must be a dict of texts, or a list of words", tags)
+        found[key] = value
+    return found

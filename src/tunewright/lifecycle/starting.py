@@ -1,0 +1,258 @@
+"""Starts jobs and takes them up again: the way from a request to a running controller, for every door."""
+
+from __future__ import annotations
+
+import atexit
+import tempfile
+import threading
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from tunewright import catalog
+from tunewright.engine.listener import Listener, Silent
+from tunewright.errors import InvalidInput, JobChanged, JobExists
+from tunewright.interfaces import Executor, Store
+from tunewright.lifecycle import saved
+from tunewright.lifecycle.job import Job, StoredTrial
+from tunewright.lifecycle.naming import check_name, free_name
+from tunewright.lifecycle.request import Request, choose
+from tunewright.lifecycle.running import Run, job_folder, signals, stored_job
+from tunewright.progress.brief import Brief
+from tunewright.progress.opening import Progress, open_progress
+from tunewright.queries import Jobs, Trials
+from tunewright.records import Command, Execution, JobState, Trial, TuningJob, Wanted
+from tunewright.spec import Limits
+
+OnTrial = Callable[[StoredTrial], object]
+
+
+class Prepared:
+    """A job that is in its store and ready to run in this process."""
+
+    def __init__(self, store: Store, name: str, request: Request) -> None:
+        self.job, self._store, self._request = Job(store, name), store, request
+
+    def run(self, progress: str | bool | None, on_trial: OnTrial | None) -> Job:
+        """Runs the job to its end in this thread; Ctrl-C ends it in an orderly way."""
+        name, request = self.job.name, self._request
+        with self._display(progress) as display:
+            run = Run(self._store, name, request, self._listener(display, on_trial), self._make_executor)
+            for note in request.notes:
+                display.message(note)
+            with signals(run.interrupt, raise_at_once=request.spec.executor == "inline"):
+                state = run()
+            display.finish()
+        run.raise_failure(state)
+        return self.job
+
+    def start(self, progress: str | bool | None, on_trial: OnTrial | None) -> Job:
+        """Runs the job in a background thread of this process."""
+        display = self._display(progress)
+        run = Run(self._store, self.job.name, self._request, self._listener(display, on_trial), self._make_executor)
+        job = self.job
+
+        def work() -> None:
+            try:
+                with display:
+                    state = run()
+                    display.finish()
+                run.raise_failure(state)
+            except BaseException as error:
+                job._error = error
+
+        def leave() -> None:
+            run.interrupt()
+            thread.join(timeout=30)
+
+        thread = job._thread = threading.Thread(target=work, name=f"tunewright-{job.name}", daemon=True)
+        thread.start()
+        # Interpreters end daemon threads anywhere; this one is asked to leave its job in order first.
+        atexit.register(leave)
+        return job
+
+    def _display(self, progress: str | bool | None) -> Progress:
+        record, spec = self.job.record, self._request.spec
+        earlier = [*self._store.read(Trials(self.job.name))]
+        default = spec.space.default()
+        store = f" --store {self._store.location}" if self._store.location and not _is_default(self._store) else ""
+        more = f"tunewright show {self.job.name}{store}" if self._store.location else None
+        brief = Brief(
+            self.job.name, self._store.location, spec.objectives, spec.limits.max_trials, spec.limits.max_time,
+            spec.max_parallel, record.state.elapsed, spec.seed, default, more,
+        )  # fmt: skip
+        return open_progress(progress, brief, earlier)
+
+    def _listener(self, display: Listener, on_trial: OnTrial | None) -> Listener:
+        return display if on_trial is None else _Heard(display, on_trial, self.job)
+
+    def _make_executor(self, folder: Path) -> Executor:
+        from tunewright.executors.task import Task
+
+        request, spec = self._request, self._request.spec
+        make = catalog.load("executors", spec.executor)
+        if spec.executor == "inline":
+            assert request.function is not None
+            executor: Executor = make(Task(request.function, spec.space.realize), spec.resources)
+        else:
+            executor = make(folder, slots=spec.max_parallel, resources=spec.resources)
+        return executor
+
+
+def prepare(
+    store: Store, request: Request, *, name: str | None, resume: bool, strategy: object = "auto", stopper: object = "auto"
+) -> Prepared:
+    """Puts a new job into its store, or brings an existing one's limits up to date.
+
+    Args:
+        name: None makes one of the function's name and the date.
+        resume: goes on with the job of that name if there is one.
+        strategy, stopper: as they were given, to be kept for a resume from elsewhere.
+
+    Raises:
+        JobExists: the name is taken, and `resume` is False.
+        JobChanged: a job is resumed with another space, metric or goal.
+        UnpicklableFunction: the function can't travel to worker processes.
+    """
+    if name is not None:
+        check_name(name)
+        found = [*store.read(Jobs(names=(name,)))]
+        if found and not resume:
+            rule = f"is taken; choose another name, or go on with that job by resume=True (tunewright resume {name})"
+            raise JobExists("name", rule, name)
+        if found:
+            return _again(store, found[0], request, strategy, stopper)
+    request = _with_function(request)
+    taken = {job.name for job in store.read(Jobs())} if name is None else set()
+    while True:
+        chosen = name or free_name(request.spec.function, taken)
+        root = Path(store.folder) if store.folder else Path(tempfile.mkdtemp(prefix="tunewright-"))
+        folder = root / "jobs" / chosen
+        job = TuningJob(chosen, request.spec.to_json(), folder=str(folder))
+        _save(store, request, strategy, stopper, folder)
+        try:
+            store.create(job)
+        except JobExists:
+            if name is not None:
+                raise
+            taken.add(chosen)
+            continue
+        break
+    default = request.spec.space.default()
+    if default is not None and request.spec.strategy != "grid":
+        store.request(chosen, Command("enqueue", {"params": default, "reason": "the space's default"}))
+    return Prepared(store, chosen, request)
+
+
+def take_up(store: Store, name: str, given: Limits) -> Prepared:
+    """Takes up a job by what was saved with it.
+
+    Args:
+        given: new totals; those that are None stay as they were.
+
+    Raises:
+        NotFound: there is no such job. InvalidInput: nothing was saved with it.
+    """
+    job = stored_job(store, name)
+    kept = saved.load(job_folder(store, job), name)
+    spec = kept.spec
+    stored = Limits(job.spec.get("max_trials"), job.spec.get("max_time"))
+    spec = replace(
+        spec,
+        limits=Limits(
+            stored.max_trials if given.max_trials is None else given.max_trials,
+            stored.max_time if given.max_time is None else given.max_time,
+        ),
+    )
+    chosen, stopper = choose(spec, kept.strategy, kept.stopper)
+    function = None
+    if spec.executor == "inline":
+        from tunewright.executors.shipping import load_function
+
+        function = load_function(job_folder(store, job)).function
+    _ask_to_run(store, job)
+    return Prepared(store, name, Request(function, spec, chosen, stopper, None))
+
+
+def _again(store: Store, job: TuningJob, request: Request, strategy: object, stopper: object) -> Prepared:
+    changed = request.spec.differences(job.spec)
+    if changed:
+        lines = "\n    ".join(changed)
+        raise JobChanged("resume", f"must keep the space, metric and goal of job {job.name!r}:\n    {lines}")
+    request = _with_function(request)
+    if job.spec["fingerprint"] not in ("", request.spec.fingerprint):
+        warnings.warn(f"the function of job {job.name!r} has changed since its earlier trials", stacklevel=4)
+    spec = replace(request.spec, seed=int(job.spec["seed"]))
+    chosen, chosen_stopper = choose(spec, strategy, stopper)
+    request = replace(request, spec=spec, strategy=chosen, stopper=chosen_stopper)
+    _save(store, request, strategy, stopper, job_folder(store, job))
+    _ask_to_run(store, job)
+    return Prepared(store, job.name, request)
+
+
+def _ask_to_run(store: Store, job: TuningJob) -> None:
+    """Overrules a stop or pause that nobody obeyed, or that ended the job."""
+    if job.wanted is not Wanted.RUN:
+        store.request(job.name, Command("resume"))
+
+
+def _with_function(request: Request) -> Request:
+    from tunewright.executors.fingerprint import fingerprint
+
+    if request.function is None:
+        return request
+    named = getattr(request.function, "__name__", None) or type(request.function).__name__
+    mark = fingerprint(request.function)
+    return replace(request, spec=replace(request.spec, function=named.replace("<lambda>", "lambda"), fingerprint=mark))
+
+
+def _save(store: Store, request: Request, strategy: object, stopper: object, folder: Path) -> None:
+    """Keeps what a worker and a later resume need. An inline job in memory needs neither."""
+    from tunewright.executors.shipping import pack_function
+    from tunewright.executors.task import Task
+
+    inline = request.spec.executor == "inline"
+    if request.executor is not None or request.function is None or (inline and store.location is None):
+        return
+    try:
+        pack_function(Task(request.function, request.spec.space.realize), folder)
+        saved.save(request, strategy, stopper, folder)
+    except InvalidInput:
+        if not inline:  # an inline job runs all the same; only a resume from another process needs the files
+            raise
+
+
+def _is_default(store: Store) -> bool:
+    from tunewright.store import default_location
+
+    return store.location == str(default_location())
+
+
+class _Heard(Silent):
+    """Passes on to a display, and tells `on_trial` of every trial that ended. Its errors are told once and end nothing."""
+
+    def __init__(self, display: Listener, on_trial: OnTrial, job: Job) -> None:
+        self._display, self._on_trial, self._job = display, on_trial, job
+        self._complained = False
+
+    def trial_started(self, trial: Trial, execution: Execution) -> None:
+        self._display.trial_started(trial, execution)
+
+    def trial_reported(self, trial: Trial, step: int, value: float | None) -> None:
+        self._display.trial_reported(trial, step, value)
+
+    def trial_ended(self, trial: Trial) -> None:
+        self._display.trial_ended(trial)
+        try:
+            self._on_trial(StoredTrial(trial, self._job))
+        except Exception as error:
+            if not self._complained:
+                self._complained = True
+                self._display.message(f"on_trial raised {type(error).__name__}: {error}; the job goes on")
+
+    def state_changed(self, state: JobState) -> None:
+        self._display.state_changed(state)
+
+    def message(self, text: str) -> None:
+        self._display.message(text)

@@ -11,10 +11,9 @@ A uniform u therefore gives values that are uniform in the scale's measure.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tunewright.errors import InvalidInput
 from tunewright.space.categorical import Categorical
@@ -22,7 +21,11 @@ from tunewright.space.numeric import Float, Int
 from tunewright.space.parameters import Parameter
 from tunewright.space.scales import FORWARD, FORWARD_ARRAY, INVERSE, INVERSE_ARRAY, outer_edges
 
-Array = NDArray[np.float64]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+
 TABLE = 4096  # levels of a stepped float up to which their values are kept
 
 
@@ -120,6 +123,17 @@ def _level_of(parameter: Float | Int) -> Callable[[int], float | int]:
     return parameter.level
 
 
+def _levels_of(parameter: Float | Int) -> Callable[[Array], Array]:
+    """From columns of indices, as floats, to columns of values, as floats."""
+    low, high, step = parameter.low, parameter.high, parameter.step or 1
+    if isinstance(parameter, Int):
+        return lambda indices: np.asarray(low + step * indices)
+    if parameter.count <= TABLE:
+        table = np.array([parameter.level(index) for index in range(int(parameter.count))])
+        return lambda indices: np.asarray(table[indices.astype(np.intp)])
+    return lambda indices: np.minimum(low + step * indices, high)
+
+
 def _index_of(name: str, parameter: Float | Int) -> Callable[[Any], int]:
     """From a value to its level's index."""
     low, high, step = parameter.low, parameter.high, parameter.step
@@ -141,8 +155,8 @@ def _index_of(name: str, parameter: Float | Int) -> Callable[[Any], int]:
 
 def _even(name: str, parameter: Float | Int) -> Codec:
     k, last = int(parameter.count), int(parameter.count) - 1
-    level, index = _level_of(parameter), _index_of(name, parameter)
-    low, step, high = parameter.low, parameter.step or 1, parameter.high
+    level, levels, index = _level_of(parameter), _levels_of(parameter), _index_of(name, parameter)
+    low, step = parameter.low, parameter.step or 1
 
     def encode(value: Any) -> float:
         return (index(value) + 0.5) / k
@@ -155,7 +169,7 @@ def _even(name: str, parameter: Float | Int) -> Codec:
         return np.asarray((np.rint((values - low) / step) + 0.5) / k)
 
     def decode_column(units: Array) -> Array:
-        return np.asarray(np.minimum(low + step * np.clip(np.floor(units * k), 0, last), high))
+        return levels(np.clip(np.floor(units * k), 0, last))
 
     def cells() -> tuple[Array, Array]:
         return (np.arange(k) + 0.5) / k, np.arange(1, k) / k
@@ -165,7 +179,7 @@ def _even(name: str, parameter: Float | Int) -> Codec:
 
 def _uneven(name: str, parameter: Float | Int) -> Codec:
     last = int(parameter.count) - 1
-    level, index = _level_of(parameter), _index_of(name, parameter)
+    level, levels, index = _level_of(parameter), _levels_of(parameter), _index_of(name, parameter)
     low, high, step = float(parameter.low), float(parameter.high), float(parameter.step or 1)
     forward, inverse = FORWARD[parameter.scale], INVERSE[parameter.scale]
     forward_array, inverse_array = FORWARD_ARRAY[parameter.scale], INVERSE_ARRAY[parameter.scale]
@@ -186,7 +200,7 @@ def _uneven(name: str, parameter: Float | Int) -> Codec:
 
     def decode_column(units: Array) -> Array:
         values = inverse_array(start + np.clip(units, 0.0, 1.0) * span)
-        return np.asarray(np.minimum(low + step * np.clip(np.rint((values - low) / step), 0, last), high))
+        return levels(np.clip(np.rint((values - low) / step), 0, last))
 
     def cells() -> tuple[Array, Array]:
         values = low + step * np.arange(last + 1, dtype=np.float64)

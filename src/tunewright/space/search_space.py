@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tunewright.errors import InvalidInput, InvalidSpace, nearest
 from tunewright.space.categorical import Categorical
@@ -18,7 +17,11 @@ from tunewright.space.parameters import Parameter
 from tunewright.space.scalars import Scalar, canonical, same
 from tunewright.space.structure import ConstraintLike, Structure
 
-Array = NDArray[np.float64]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+
 Params = dict[str, Any]
 Constraints = str | Callable[[dict[str, Any]], object] | Sequence[ConstraintLike]
 Key = tuple[tuple[str, Any] | None, ...]

@@ -112,7 +112,7 @@ def _table(node: Node, name: str | None, values: tuple[Scalar, ...]) -> tuple[st
     if len(kinds) > 1 or any(isinstance(result, str) for result in results):
         raise NotVectorized
     table = np.array([np.nan if result is None else float(result) for result in results])
-    kind = kinds.pop() if kinds else NUMBER
+    kind = kinds.pop() if kinds else TRUTH if isinstance(node, Compare | Member | Not | Logical) else NUMBER
     if name is None:
         return kind, lambda _: table[0]
     return kind, lambda columns: table[columns[name].astype(np.intp)]

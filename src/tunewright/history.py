@@ -7,7 +7,7 @@ stoppers. Nothing passes over all trials per suggestion: columns grow by doublin
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,7 +45,8 @@ class Ledger:
         self._values = np.empty((16, len(self.objectives)))
         self._points = np.empty((16, len(space.names)))
         self._encoded = 0
-        self._keys: dict[Any, int] | None = None
+        self._first: dict[int, int] = {}  # hash of a configuration -> its first row: keys themselves would take 4 times as much
+        self._clashes: dict[int, list[int]] = {}  # further rows of other configurations with that hash
         self._keyed = 0
         self._next_number = 0
         self._curves: dict[int, tuple[array[int], array[float]]] = {}
@@ -108,13 +109,21 @@ class Ledger:
             self._encoded += 1
         return self._points[:size]
 
-    def _keys_to(self, size: int) -> dict[Any, int]:
-        if self._keys is None:
-            self._keys = {}
+    def _row_of(self, params: Params, size: int) -> int | None:
+        """The first row of a configuration, looked for among at least `size` rows."""
         while self._keyed < size:
-            self._keys.setdefault(self.space.key(self._params[self._keyed]), self._keyed)
-            self._keyed += 1
-        return self._keys
+            row, self._keyed = self._keyed, self._keyed + 1
+            key = self.space.key(self._params[row])
+            if self._first.setdefault(hash(key), row) != row and self._lookup(key) is None:
+                self._clashes.setdefault(hash(key), []).append(row)
+        return self._lookup(self.space.key(params))
+
+    def _lookup(self, key: Hashable) -> int | None:
+        first = self._first.get(hash(key))
+        if first is None:
+            return None
+        rows = (first, *self._clashes.get(hash(key), ()))
+        return next((row for row in rows if self.space.key(self._params[row]) == key), None)
 
 
 class History:
@@ -197,7 +206,7 @@ class History:
 
     def __contains__(self, params: Params) -> bool:
         """Whether a trial has exactly this configuration."""
-        row = self._ledger._keys_to(self._size).get(self.space.key(params))
+        row = self._ledger._row_of(params, self._size)
         return row is not None and row < self._size
 
     def freeze(self) -> History:

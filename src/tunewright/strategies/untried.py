@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tunewright.errors import InfeasibleSpace
 from tunewright.history import History
 from tunewright.records import Params
 from tunewright.space import SearchSpace
@@ -80,12 +81,18 @@ class Untried:
         Rejection is uniform over what is left, and so is the first untried point of a shuffled enumeration.
 
         Raises:
-            InfeasibleSpace: no point satisfies the constraints.
+            InfeasibleSpace: no point satisfies the constraints, and the history is empty.
         """
-        if (params := self._draw(DRAWS, rng, history, taken)) is not None:
+        try:
+            params = self._draw(DRAWS, rng, history, taken)
+            if params is None and self._space.size() > ENUMERATED:
+                params = self._draw(MANY_DRAWS, rng, history, taken)
+        except InfeasibleSpace:
+            if len(history) == 0:
+                raise
+            params = None
+        if params is not None or self._space.size() > ENUMERATED:
             return params
-        if self._space.size() > ENUMERATED:
-            return self._draw(MANY_DRAWS, rng, history, taken)
         found = self._walk.next(history, taken)
         return None if found is None else found[1]
 

@@ -23,7 +23,7 @@ from tunewright.records import FailureKind, Report
 from tunewright.report import INTERVAL, WAIT
 
 __all__ = [
-    "INTERVAL", "WAIT", "SpoolReader", "execution_folder", "failure_record", "harvest", "log_path", "order_record",
+    "INTERVAL", "WAIT", "SpoolReader", "execution_folder", "failure_of_record", "failure_record", "harvest", "log_path", "order_record",
     "remove_partial_checkpoints", "script_environment", "spool_path", "write_order",
 ]  # fmt: skip
 
@@ -117,7 +117,7 @@ class SpoolReader:
             elif returned is not None:
                 returned = _number(returned)
             failure = record.get("failure")
-            found = None if failure is None else _failure(failure)
+            found = None if failure is None else failure_of_record(failure)
             return Exited(self._token, record["outcome"], float(record["at"]), returned, found)
         return None
 
@@ -157,7 +157,8 @@ def failure_record(failure: Failure) -> dict[str, str]:
     }
 
 
-def _failure(record: Mapping[str, Any]) -> Failure:
+def failure_of_record(record: Mapping[str, Any]) -> Failure:
+    """The failure of a record. Raises KeyError or ValueError when it is none."""
     return Failure(FailureKind(record["kind"]), str(record["message"]), str(record["where"]), str(record["traceback"]))
 
 

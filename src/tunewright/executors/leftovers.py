@@ -1,0 +1,87 @@
+"""Finds and kills processes that an executor left behind, by the mark in their environment."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tunewright.executors.guard import MARK
+
+if TYPE_CHECKING:
+    import psutil
+
+_GRACE = 5.0  # seconds that guards get to kill their workers and leave
+_PATIENCE = 30.0  # seconds for killed processes to vanish
+
+
+def new_mark(folder: Path) -> str:
+    """An id for an executor: which folder it works for, and which one it is among those that did."""
+    return f"{_family(folder)}-{secrets.token_hex(4)}"
+
+
+def kill_earlier(folder: Path, mark: str) -> None:
+    """Kills what executors other than `mark` left of their work for a folder, and returns once it is gone.
+
+    Raises:
+        TimeoutError: something of it can't be killed.
+    """
+    family = _family(folder) + "-"
+    kill_marked(lambda found: found.startswith(family) and found.partition(".")[0] != mark)
+
+
+def kill_marked(matches: Callable[[str], bool]) -> None:
+    """Kills the processes whose mark matches, and returns once they are gone. Guards get a moment to do it their way.
+
+    Raises:
+        TimeoutError: something can't be killed.
+    """
+    import psutil
+
+    found = marked(matches)
+    guards = [process for mark, process in found if "." not in mark]
+    for process in guards:
+        _signal(process, term=True)
+    psutil.wait_procs(guards, timeout=_GRACE)
+    end = time.monotonic() + _PATIENCE
+    while found := marked(matches):
+        if time.monotonic() > end:
+            raise TimeoutError(f"processes can't be killed: {', '.join(str(process.pid) for _, process in found)}")
+        for _, process in found:
+            _signal(process, term=False)
+        psutil.wait_procs([process for _, process in found], timeout=0.2)
+
+
+def marked(matches: Callable[[str], bool]) -> list[tuple[str, psutil.Process]]:
+    """Living processes whose mark matches, each with its mark."""
+    import psutil
+
+    found = []
+    for process in psutil.process_iter():
+        try:
+            mark = process.environ().get(MARK)
+            if mark and process.pid != os.getpid() and matches(mark) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append((mark, process))
+        except (psutil.Error, OSError):  # it is gone, or not ours to look at
+            continue
+    return found
+
+
+def _signal(process: psutil.Process, *, term: bool) -> None:
+    import psutil
+
+    try:
+        if term:
+            process.terminate()
+        else:
+            process.kill()
+    except psutil.Error:
+        return
+
+
+def _family(folder: Path) -> str:
+    return hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:12]

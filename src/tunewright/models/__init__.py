@@ -1,0 +1,1 @@
+"""Statistical models that strategies, stoppers and advice predict with."""

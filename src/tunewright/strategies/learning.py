@@ -1,0 +1,121 @@
+"""From evidence to a model that is ready to be asked: which trials it is fitted to, when, and on what it must improve."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunewright.models.gp.regression import Hyperparameters
+from tunewright.strategies.domain import Domain
+from tunewright.strategies.evidence import Evidence
+from tunewright.strategies.feasibility import SuccessModel
+from tunewright.strategies.improvement import ExpectedImprovement
+from tunewright.strategies.surrogate import ModelFamily, Recipe, Surrogate
+
+Array = NDArray[np.float64]
+Rows = NDArray[np.intp]
+
+BEST, SPREAD = 128, 128  # trials that a model of a long history sees: the best ones, and others at random
+KEPT_FITS = 4
+SUCCESS_RECIPE = Recipe(trend=None, noise=(-2.0, 2.0))
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What a model says after some evidence.
+
+    Args:
+        surrogate: predicts targets; pending trials are believed to turn out as predicted.
+        success: predicts failures; None when none was seen.
+        incumbent: the target to improve on: the lowest predicted one among the trials, so not the luckiest one.
+        losses, targets: (n,) of the trials that the model saw: how to read targets as losses.
+        points: (n, d) their points.
+    """
+
+    surrogate: Surrogate
+    success: SuccessModel | None
+    incumbent: float
+    losses: Array
+    targets: Array
+    points: Array
+
+    def acquisition(self) -> ExpectedImprovement:
+        """What the next trial maximises."""
+        return ExpectedImprovement(self.surrogate, self.incumbent, self.success)
+
+    def believing(self, points: Array) -> Learned:
+        """The same with trials pending at points (m, d)."""
+        return replace(self, surrogate=self.surrogate.believing(points)) if len(points) else self
+
+
+class Learner:
+    """Fits models to evidence. What it returns follows from the evidence alone; fits are kept only to save time.
+
+    Args:
+        domain: of the points.
+        recipe: what the surrogate is made of.
+        seed: of the choice of trials from a long history.
+    """
+
+    def __init__(self, domain: Domain, recipe: Recipe, seed: int) -> None:
+        self._seed = seed
+        self._transform = recipe.transform
+        self._family = ModelFamily(domain, recipe)
+        self._success_family = ModelFamily(domain, SUCCESS_RECIPE)
+        self._fits: dict[bytes, Hyperparameters] = {}
+        self._success: tuple[bytes, SuccessModel] | None = None
+
+    def learn(self, evidence: Evidence) -> Learned:
+        """The model of at least two losses."""
+        chosen = self._chosen(evidence.losses)
+        points, losses = evidence.points[chosen], evidence.losses[chosen]
+        targets = self._transform(losses)
+        model = self._family.given(self._hyperparameters(evidence), points, targets)
+        incumbent = float(model.predict(points)[0].min())
+        success = self._success_model(evidence) if len(evidence.failed) else None
+        learned = Learned(model, success, incumbent, losses, targets, points)
+        return learned.believing(evidence.pending)
+
+    def _hyperparameters(self, evidence: Evidence) -> Hyperparameters:
+        """Fitted to the first trials of a scheduled number: not every trial costs a fit, and no fit depends on another."""
+        count = scheduled(len(evidence.losses))
+        points, losses = evidence.points[:count], evidence.losses[:count]
+        chosen = self._chosen(losses)
+        points, losses = points[chosen], losses[chosen]
+        return self._remembered(points.tobytes() + losses.tobytes(), lambda: self._family.fit(points, self._transform(losses)))
+
+    def _remembered(self, key: bytes, fit: Callable[[], Hyperparameters]) -> Hyperparameters:
+        if key not in self._fits:
+            self._fits[key] = fit()
+            if len(self._fits) > KEPT_FITS:
+                del self._fits[next(iter(self._fits))]
+        return self._fits[key]
+
+    def _success_model(self, evidence: Evidence) -> SuccessModel:
+        """Of the last failures and as many successes around; made anew only when a trial has ended."""
+        failed, succeeded = evidence.failed[-BEST:], evidence.points[-BEST:]
+        key = failed.tobytes() + succeeded.tobytes()
+        if self._success is None or self._success[0] != key:
+            self._success = key, SuccessModel(self._success_family, succeeded, failed)
+        return self._success[1]
+
+    def _chosen(self, losses: Array) -> Rows:
+        """Which trials a model sees: all, or of a long history the best and a random choice that hardly changes."""
+        if len(losses) <= BEST + SPREAD:
+            return np.arange(len(losses))
+        order = np.argsort(losses, kind="stable")
+        priority = np.random.default_rng([self._seed, 1]).random(len(losses))
+        rest = order[BEST:]
+        spread = rest[np.argsort(priority[rest], kind="stable")[:SPREAD]]
+        return np.sort(np.concatenate([order[:BEST], spread]))
+
+
+def scheduled(count: int) -> int:
+    """The number of trials after which hyperparameters were last due: each up to 12, then every 4, later every 6 to 12%."""
+    if count <= 12:
+        return count
+    step = 1 << max(2, count.bit_length() - 5)
+    return count - count % step

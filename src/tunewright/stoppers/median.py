@@ -30,7 +30,7 @@ class MedianStopper:
         problem: its first objective is what curves hold; `max_step` is the end of a trial.
         warmup_steps: no decision at this step or before; None: a tenth of `max_step`, at least 1.
         min_trials: how many trials must have completed before the first decision.
-        every: decisions fall due at multiples of this step.
+        every: decisions fall due at multiples of this step, after the warm-up.
         compare: the trial's `"best"` value so far, or its `"last"`.
 
     Raises:
@@ -67,27 +67,28 @@ class MedianStopper:
         )
 
     def decide(self, history: History, number: int) -> Decision:
+        """Stop or run on, with the values that were compared; without a reason while there is nothing to compare."""
         steps, values = history.curve(number)
         step = int(steps[-1]) if len(steps) else 0
-        due = step - step % self.every
-        if len(steps) == 0 or due <= self.warmup_steps or step >= self._max_step:
-            return self._run(number, step, "")
-        if len(steps) > 1 and due <= steps[-2]:
-            return self._run(number, step, "")
+        if len(steps) == 0 or step <= self.warmup_steps or step >= self._max_step:
+            return self._run(number, step)
         if history.lineage is not self._averages.lineage:
             self._averages = _Averages(self._sign, history.lineage)
         averages = self._averages.up_to(step, history)
         if len(averages) < self.min_trials:
-            return self._run(
-                number, step, f"{len(averages)} of {self.min_trials} completed trials to compare with by step {step}"
-            )
+            return self._run(number, step)
         loss, median = self._loss(values), _median(averages)
-        shown = f"no finite {self._metric}" if loss == _NEVER else f"{self.compare} {self._metric} {self._sign * loss:.6g}"
-        against = f"{self._sign * median:.6g}, the median of the running averages of {len(averages)} completed trials"
+        against = f"{self._shown(median)}, the median of the running averages of {len(averages)} completed trials"
         if loss > median:
-            reason = f"{shown} by step {step} is worse than {against}"
+            reason = f"{self._shown(loss, self.compare)} by step {step} is worse than {against}"
             return Decision(Action.STOP, reason, trial=number, step=step, by="median")
-        return self._run(number, step, f"{shown} by step {step} is not worse than {against}")
+        return self._run(number, step, f"{self._shown(loss, self.compare)} by step {step} is not worse than {against}")
+
+    def _shown(self, loss: float, which: str = "") -> str:
+        if which and loss == _NEVER:
+            return f"no finite {'last ' if which == 'last' else ''}{self._metric}"
+        value = f"{self._sign * loss + 0.0:.6g}"
+        return f"{which} {self._metric} {value}" if which else value
 
     def _loss(self, values: NDArray[np.float64]) -> float:
         losses = self._sign * values
@@ -96,7 +97,7 @@ class MedianStopper:
             return _NEVER
         return float(finite.min() if self.compare == "best" else finite[-1])
 
-    def _run(self, number: int, step: int, reason: str) -> Decision:
+    def _run(self, number: int, step: int, reason: str = "") -> Decision:
         until = self.every * (max(step, self.warmup_steps) // self.every + 1)
         end = None if until >= self._max_step else until
         return Decision(Action.RUN, reason, until=end, trial=number, step=step, by="median")

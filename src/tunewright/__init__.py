@@ -33,41 +33,60 @@ _HOMES = {
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-__all__ = sorted([*_HOME_OF, "__version__"])
 
 if TYPE_CHECKING:
-    from tunewright.api import job, jobs, resume, start, tune
-    from tunewright.errors import (
-        InfeasibleSpace,
-        InvalidExpression,
-        InvalidInput,
-        InvalidSpace,
-        JobChanged,
-        JobExists,
-        JobTaken,
-        LeaseLost,
-        NotFound,
-        SearchFinished,
-        StoreBusy,
-        StoreDamaged,
-        StoreError,
-        StoreFull,
-        StoreVersion,
-        TrialsFailed,
-        TunewrightError,
-        UnpicklableFunction,
-    )
-    from tunewright.history import History
-    from tunewright.interfaces import Continue, Executor, Exhausted, Measure, New, Stopper, Store, Strategy, Wait
-    from tunewright.lifecycle.job import Job, Recommendation
-    from tunewright.lifecycle.tuner import Tuner
-    from tunewright.objective import Objective
-    from tunewright.records import Action, Decision, FailureKind, Status
-    from tunewright.report import Trial, TrialInterrupted, checkpoint, current_trial
-    from tunewright.resources import Resources
-    from tunewright.space import Categorical, Float, Int, SearchSpace
-    from tunewright.spec import Retries
-    from tunewright.store import open_store
+    from tunewright.api import job as job
+    from tunewright.api import jobs as jobs
+    from tunewright.api import resume as resume
+    from tunewright.api import start as start
+    from tunewright.api import tune as tune
+    from tunewright.errors import InfeasibleSpace as InfeasibleSpace
+    from tunewright.errors import InvalidExpression as InvalidExpression
+    from tunewright.errors import InvalidInput as InvalidInput
+    from tunewright.errors import InvalidSpace as InvalidSpace
+    from tunewright.errors import JobChanged as JobChanged
+    from tunewright.errors import JobExists as JobExists
+    from tunewright.errors import JobTaken as JobTaken
+    from tunewright.errors import LeaseLost as LeaseLost
+    from tunewright.errors import NotFound as NotFound
+    from tunewright.errors import SearchFinished as SearchFinished
+    from tunewright.errors import StoreBusy as StoreBusy
+    from tunewright.errors import StoreDamaged as StoreDamaged
+    from tunewright.errors import StoreError as StoreError
+    from tunewright.errors import StoreFull as StoreFull
+    from tunewright.errors import StoreVersion as StoreVersion
+    from tunewright.errors import TrialsFailed as TrialsFailed
+    from tunewright.errors import TunewrightError as TunewrightError
+    from tunewright.errors import UnpicklableFunction as UnpicklableFunction
+    from tunewright.interfaces import Continue as Continue
+    from tunewright.interfaces import Executor as Executor
+    from tunewright.interfaces import Exhausted as Exhausted
+    from tunewright.interfaces import Measure as Measure
+    from tunewright.interfaces import New as New
+    from tunewright.interfaces import Stopper as Stopper
+    from tunewright.interfaces import Store as Store
+    from tunewright.interfaces import Strategy as Strategy
+    from tunewright.interfaces import Wait as Wait
+    from tunewright.history import History as History
+    from tunewright.lifecycle.job import Job as Job
+    from tunewright.lifecycle.job import Recommendation as Recommendation
+    from tunewright.objective import Objective as Objective
+    from tunewright.records import Action as Action
+    from tunewright.records import Decision as Decision
+    from tunewright.records import FailureKind as FailureKind
+    from tunewright.records import Status as Status
+    from tunewright.report import Trial as Trial
+    from tunewright.report import TrialInterrupted as TrialInterrupted
+    from tunewright.report import checkpoint as checkpoint
+    from tunewright.report import current_trial as current_trial
+    from tunewright.resources import Resources as Resources
+    from tunewright.space import Categorical as Categorical
+    from tunewright.space import Float as Float
+    from tunewright.space import Int as Int
+    from tunewright.space import SearchSpace as SearchSpace
+    from tunewright.spec import Retries as Retries
+    from tunewright.store import open_store as open_store
+    from tunewright.lifecycle.tuner import Tuner as Tuner
 
 
 def __getattr__(name: str) -> Any:
@@ -80,4 +99,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return sorted([*_HOME_OF, "__version__"])

@@ -1,0 +1,1 @@
+"""Measures what Tunewright costs beside its peers and beside bare floors, in one run."""

@@ -1,0 +1,103 @@
+"""The controller and workers are killed at random moments, and the job is resumed until it is done."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.recovery.checks import check_no_process_left, check_rows, check_witness
+from tests.recovery.searching import NAME, TRIALS, store_of
+from tunewright.records import ExecutionStatus
+
+KILLS = 25
+
+
+def _controller(folder: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", "tests.recovery.searching", str(folder)], cwd=folder, env=environment())
+
+
+def environment() -> dict[str, str]:
+    root = str(Path(__file__).parents[2])
+    return {**os.environ, "PYTHONPATH": root, "PYTHONWARNINGS": "ignore"}
+
+
+def _kill_a_worker(controller: int, chance: random.Random) -> bool:
+    """Kills one worker process of a controller with its whole self, if there is one."""
+    try:
+        below = psutil.Process(controller).children(recursive=True)
+        workers = [p for p in below if "tunewright.executors.worker" in " ".join(p.cmdline())]
+        chance.choice(workers).kill()
+    except (psutil.Error, IndexError):
+        return False
+    return True
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_job_survives_kills_of_its_controller_and_workers(tmp_path: Path) -> None:
+    chance = random.Random(20)
+    kills = workers_killed = 0
+    while kills < KILLS:
+        controller = _controller(tmp_path)
+        time.sleep(chance.uniform(0.3, 4.0))
+        if chance.random() < 0.5:
+            workers_killed += _kill_a_worker(controller.pid, chance)
+            time.sleep(chance.uniform(0.0, 0.5))
+        assert controller.poll() is None, "the job ended before it was killed often enough; make its trials longer"
+        controller.send_signal(signal.SIGKILL)
+        controller.wait()
+        kills += 1
+    assert workers_killed >= 3
+    controller = _controller(tmp_path)
+    assert controller.wait(timeout=300) == 0
+    executions = check_rows(tmp_path, TRIALS)
+    check_witness(tmp_path, executions)
+    check_no_process_left(tmp_path)
+    assert sum(e.status is ExecutionStatus.LOST for e in executions) > 0, "no kill hit a running trial"
+
+
+@pytest.mark.slow
+def test_a_controller_that_lost_its_lease_writes_nothing_and_exits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import tunewright as tw
+
+    monkeypatch.setenv("TUNEWRIGHT_LEASE", "2")
+    monkeypatch.chdir(tmp_path)
+    first = subprocess.Popen(
+        [sys.executable, "-m", "tests.recovery.searching", str(tmp_path)], env=environment(), stderr=subprocess.PIPE
+    )
+    store = tw.open_store(store_of(tmp_path))
+    _wait_for_completed_trials(store, 3)
+    first.send_signal(signal.SIGSTOP)
+    time.sleep(2.5)
+    second = subprocess.run([sys.executable, "-m", "tests.recovery.searching", str(tmp_path)], env=environment(), check=False)
+    assert second.returncode == 0
+    event = tw.job(NAME, store=store).record.event
+    first.send_signal(signal.SIGCONT)
+    _, complaint = first.communicate(timeout=30)
+    assert first.returncode != 0
+    assert b"LeaseLost" in complaint
+    assert tw.job(NAME, store=store).record.event == event
+    check_witness(tmp_path, check_rows(tmp_path, TRIALS))
+    check_no_process_left(tmp_path)
+
+
+def _wait_for_completed_trials(store: object, number: int) -> None:
+    import tunewright as tw
+
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        try:
+            if tw.job(NAME, store=store).record.state.counts.completed >= number:  # type: ignore[arg-type]
+                return
+        except tw.NotFound:
+            pass
+        time.sleep(0.05)
+    raise AssertionError("the controller doesn't get on")

@@ -13,7 +13,7 @@ from sklearn.neural_network import MLPClassifier
 
 import tunewright as tw
 
-EPOCHS = 60
+EPOCHS = 30
 
 # The defaults are scikit-learn's own, so the first trial shows what comes out of the box.
 space = tw.SearchSpace(

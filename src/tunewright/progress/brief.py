@@ -46,3 +46,8 @@ class Brief:
         seed = "" if self.seed is None else f", seed {self.seed}"
         where = f"stored in {self.location}" if self.location else "in memory only"
         return f"Job {self.name}, {where}: {goals}, {at_most}{self.max_parallel} at a time{seed}"
+
+    @property
+    def go_on(self) -> str | None:
+        """The command that resumes the job, where it is stored."""
+        return None if self.more is None else self.more.replace("tunewright show", "tunewright resume", 1)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from tunewright.objective import Objective
 from tunewright.progress.board import Board
 from tunewright.progress.formatting import align, counted, format_duration, format_number, format_value
-from tunewright.records import Counts, JobState, Scalar, Trial
+from tunewright.records import Counts, JobState, Scalar, Status, Trial
 
 
 def ending(board: Board) -> list[str]:
@@ -20,6 +20,8 @@ def ending(board: Board) -> list[str]:
         lines += best_lines(board.best, brief.objectives, board.reference)
     if brief.location:
         lines.append(f"Stored in {brief.location}")
+    if brief.go_on and board.state.status is Status.STOPPED:
+        lines.append(f"To go on: {brief.go_on}")
     if brief.more:
         lines.append(f"More: {brief.more}")
     return lines

@@ -73,7 +73,8 @@ class LiveProgress(Display):
         line = Text()
         if limit is not None:
             full = round(BAR * min(1.0, counts.ended / limit))
-            line.append("━" * full, style="green").append("━" * (BAR - full), style="bright_black").append(" ")
+            done, rest = ("#", "-") if self._console.options.ascii_only else ("━", "━")
+            line.append(done * full, style="green").append(rest * (BAR - full), style="bright_black").append(" ")
             line.append(f"{counts.ended}/{limit} done")
         else:
             line.append(f"{counts.ended} done")

@@ -164,6 +164,23 @@ def test_a_job_without_a_result_says_so() -> None:
     assert "No trial has completed" in stream.getvalue()
 
 
+def test_a_job_that_was_stopped_says_how_to_go_on() -> None:
+    stream = io.StringIO()
+    with open_progress("plain", brief(), [completed(0, 0.8)], stream=stream) as progress:
+        progress.state_changed(JobState(Status.STOPPED, "interrupted", "interrupted; it can be resumed", Counts(completed=1)))
+        progress.finish()
+    assert stream.getvalue().splitlines()[-2:] == ["To go on: tunewright resume digits-1", "More: tunewright show digits-1"]
+
+
+def test_a_terminal_without_unicode_gets_a_plain_bar() -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    progress = LiveProgress(Board(brief(max_trials=2)), stream)
+    end(progress, completed(0, 0.8), Counts(completed=1))
+    progress._console.print(progress._render())
+    stream.seek(0)
+    assert "###############--------------- 1/2 done" in stream.read()
+
+
 def test_a_notebook_shows_the_best_trials_first() -> None:
     trials = [completed(0, 0.8, DEFAULT), completed(1, 0.9, {"depth": 1}), completed(2, 0.99, feasible=False), failed(3, "no")]
     state = JobState(Status.COMPLETED, reason="a < b", counts=Counts(completed=3, failed=1))

@@ -34,19 +34,21 @@ from tunewright.space.scalars import Scalar, same
 
 SHORT = 64  # numbers up to which a range is taken value by value
 MOST_CELLS = 4096  # combinations of cells that are looked at
-LARGEST_EXACT = 2**53  # integers up to which a float next to one is not beyond the next integer
 ROUNDING = 1e-12  # relative error allowed to exp, log and powers, which need not round correctly
 
 TRUE, FALSE, UNDEFINED = 1, 2, 4
 
 
 class Range:
-    """All numbers from low to high, both included; `undefined` when there may be no value besides."""
+    """All numbers from low to high, both included; `undefined` when there may be no value besides.
 
-    __slots__ = ("high", "low", "undefined")
+    `whole` says of a domain that it holds integers only.
+    """
 
-    def __init__(self, low: float, high: float, undefined: bool = False) -> None:
-        self.low, self.high, self.undefined = low, high, undefined
+    __slots__ = ("high", "low", "undefined", "whole")
+
+    def __init__(self, low: float, high: float, undefined: bool = False, whole: bool = False) -> None:
+        self.low, self.high, self.undefined, self.whole = low, high, undefined, whole
 
 
 class Truth:
@@ -77,7 +79,9 @@ def domain(value: Parameter | Scalar) -> Domain:
     if isinstance(value, Categorical):
         return value.choices
     if isinstance(value, Int):
-        return tuple(range(value.low, value.high + 1, value.step)) if value.count <= SHORT else Range(value.low, value.high)
+        if value.count <= SHORT:
+            return tuple(range(value.low, value.high + 1, value.step))
+        return Range(value.low, value.high, whole=True)
     if isinstance(value, Float):
         if value.count <= SHORT:
             return tuple(value.level(index) for index in range(int(value.count)))
@@ -126,18 +130,25 @@ def _exact(value: Scalar) -> Abstract:
 def _cells(values: Domain, constants: Sequence[Any]) -> list[Abstract]:
     if isinstance(values, tuple):
         return [_exact(value) for value in values]
-    if max(abs(values.low), abs(values.high)) > LARGEST_EXACT:
-        return [values]
     cells: list[Abstract] = []
     start = values.low
     for cut in sorted({constant for constant in constants if values.low <= constant <= values.high}):
-        if start < cut:
-            cells.append(Range(start, math.nextafter(cut, -math.inf)))
-        cells.append(Range(cut, cut))
-        start = math.nextafter(cut, math.inf)
+        below, above = _neighbours(cut, values.whole)
+        if start <= below:
+            cells.append(Range(start, below))
+        if not values.whole or cut == math.floor(cut):
+            cells.append(Range(cut, cut))
+        start = above
     if start <= values.high:
         cells.append(Range(start, values.high))
     return cells
+
+
+def _neighbours(cut: Any, whole: bool) -> tuple[float, float]:
+    """The last number before `cut` and the first one after it, among the integers if `whole`."""
+    if whole:
+        return math.ceil(cut) - 1, math.floor(cut) + 1
+    return math.nextafter(cut, -math.inf), math.nextafter(cut, math.inf)
 
 
 def _hull(values: Domain) -> Range | None:

@@ -94,7 +94,7 @@ def _unescape(body: str, position: int) -> str:
         if character == "\\":
             _, escaped = next(rest)
             if escaped not in _ESCAPES:
-                raise _Refused(position + index + 1, f"has an unknown escape '\\{escaped}'")
+                raise _Refused(position + index, f"has an unknown escape '\\{escaped}'")
             character = _ESCAPES[escaped]
         parts.append(character)
     return "".join(parts)

@@ -40,20 +40,20 @@ def kill_marked(matches: Callable[[str], bool]) -> None:
     Raises:
         TimeoutError: something can't be killed.
     """
-    import psutil
-
-    found = marked(matches)
-    guards = [process for mark, process in found if "." not in mark]
+    guards = [process for mark, process in marked(matches) if "." not in mark]
     for process in guards:
         _signal(process, term=True)
-    psutil.wait_procs(guards, timeout=_GRACE)
+    # A dead guard stays a zombie for as long as its controller is stopped, so this doesn't wait for it to vanish.
+    end = time.monotonic() + _GRACE
+    while any(_lives(process) for process in guards) and time.monotonic() < end:
+        time.sleep(0.01)
     end = time.monotonic() + _PATIENCE
     while found := marked(matches):
         if time.monotonic() > end:
             raise TimeoutError(f"processes can't be killed: {', '.join(str(process.pid) for _, process in found)}")
         for _, process in found:
             _signal(process, term=False)
-        psutil.wait_procs([process for _, process in found], timeout=0.2)
+        time.sleep(0.02)
 
 
 def marked(matches: Callable[[str], bool]) -> list[tuple[str, psutil.Process]]:
@@ -64,11 +64,20 @@ def marked(matches: Callable[[str], bool]) -> list[tuple[str, psutil.Process]]:
     for process in psutil.process_iter():
         try:
             mark = process.environ().get(MARK)
-            if mark and process.pid != os.getpid() and matches(mark) and process.status() != psutil.STATUS_ZOMBIE:
+            if mark and process.pid != os.getpid() and matches(mark) and _lives(process):
                 found.append((mark, process))
         except (psutil.Error, OSError):  # it is gone, or not ours to look at
             continue
     return found
+
+
+def _lives(process: psutil.Process) -> bool:
+    import psutil
+
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 def _signal(process: psutil.Process, *, term: bool) -> None:

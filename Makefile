@@ -36,7 +36,7 @@ $(PY):
 	@for python in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11 python; do \
 		if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
 			echo "Making $(VENV) with $$("$$python" --version)"; exec "$$python" -m venv --clear $(VENV); fi; done; \
-	echo "Tunewright needs Python 3.11 or newer; found $$(python3 --version 2>&1 || echo 'no python3')." \
+	echo "Tunewright needs Python 3.11 or newer; found $$({ python3 --version || echo none; } 2>/dev/null)." \
 		"Install one, or name it: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 1
 
 $(VENV)/%.stamp: pyproject.toml | $(PY)

@@ -44,7 +44,10 @@ def test_parameters_of_the_command_line_replace_those_beside_the_function(cli: S
 
 def test_another_space_beside_the_function(cli: Session) -> None:
     assert cli(*TUNE, "--max-trials", "4", "--name", "first", "--space", "other").code == 0
-    assert all(trial.params["lr"] >= 0.5 and trial.params["layers"] == 3 for trial in tw.job("first").trials)
+    for trial in tw.job("first").trials:
+        assert isinstance(trial.params["lr"], float)
+        assert trial.params["lr"] >= 0.5
+        assert trial.params["layers"] == 3
 
 
 def test_a_space_of_parameters_alone(cli: Session, project: Path) -> None:

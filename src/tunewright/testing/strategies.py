@@ -4,6 +4,8 @@ class TestMine(StrategyContract):
     @pytest.fixture
     def make(self):
         return MyStrategy          # or lambda problem: MyStrategy(problem, option=3)
+
+Tests that start processes or take seconds carry the mark `slow`, which your pytest configuration has to know.
 """
 
 from __future__ import annotations

@@ -375,8 +375,12 @@ def test_nothing_outlives_a_killed_controller(tmp_path: Path, portable: bool) ->
 
 
 def test_what_a_killed_controller_had_not_seen_is_harvested(tmp_path: Path) -> None:
-    spool = tmp_path / "trials" / "00001" / "executions" / "1" / "spool.jsonl"
-    controller, _ = run_controller(tmp_path, False, lambda: '"end"' in spool.read_text())
+    spools = [tmp_path / "trials" / number / "executions" / "1" / "spool.jsonl" for number in ("00000", "00001")]
+
+    def written() -> bool:
+        return all(spool.exists() for spool in spools) and "report" in spools[0].read_text() and "end" in spools[1].read_text()
+
+    controller, _ = run_controller(tmp_path, False, written)
     end(controller)
     executor = ProcessExecutor(tmp_path, slots=1)
     running, finished = (executor.adopt(launch(tmp_path / "trials", number)) for number in (0, 1))

@@ -33,10 +33,10 @@ def blocks(page: Path) -> list[Block]:
     return [Block(m["kind"], m["title"] or "", m["body"]) for m in FENCE.finditer(page.read_text())]
 
 
-def program(page: Path) -> tuple[str, list[str | None]]:
+def program(page: Path) -> tuple[str, list[Block | None]]:
     """All Python snippets of a page as one program that prints a mark before each, and the output shown after each."""
     parts: list[str] = []
-    shown: list[str | None] = []
+    shown: list[Block | None] = []
     previous = ""
     for block in blocks(page):
         if block.kind == "python" and not block.title:
@@ -44,7 +44,7 @@ def program(page: Path) -> tuple[str, list[str | None]]:
             shown.append(None)
         elif block.kind == "output":
             assert previous == "python", f"{page.name}: an output block must follow a python block"
-            shown[-1] = block.body
+            shown[-1] = block
         previous = block.kind
     return "\n".join(parts), shown
 
@@ -72,22 +72,25 @@ def commands(page: Path) -> list[Command]:
     return [command for command in found if not command.text.startswith(NOT_RUN)]
 
 
-def matches(shown: list[str], printed: list[str]) -> bool:
+def matches(shown: list[str], printed: list[str], *, varying: bool = False) -> bool:
     """Whether printed lines are what a page shows. A line `...` stands for any lines, `...` in a line for any text.
 
-    Durations, dates and seeds that were drawn differ from run to run and are not compared, nor is white space.
+    Durations and dates differ from run to run and are not compared, nor is white space; with `varying` (an output block with
+    that title), neither are other numbers: those that a search with several workers finds.
     """
     pattern = ""
     for line in shown:
         if line.strip() == "...":
             pattern += r"(?:.*\n)*?"
         else:
-            pieces = [re.escape(piece) for piece in _general(line).split("...")]
+            pieces = [re.escape(piece) for piece in _general(line, varying).split("...")]
             pattern += ".*".join(pieces) + r"\n"
-    return re.fullmatch(pattern, "".join(f"{_general(line)}\n" for line in printed)) is not None
+    return re.fullmatch(pattern, "".join(f"{_general(line, varying)}\n" for line in printed)) is not None
 
 
-def _general(line: str) -> str:
+def _general(line: str, varying: bool) -> str:
     line = re.sub(r"\d+(\.\d+)? (s|min|h)\b", "<time>", line)
     line = re.sub(r"\d{8}-\d+|\d{4}-\d\d-\d\d( \d\d:\d\d)?", "<date>", line)
+    if varying:
+        line = re.sub(r"-?\b\d+(\.\d+)?(e[+-]?\d+)?\b", "<number>", line)
     return re.sub(r"\s+", " ", line).strip()

@@ -82,7 +82,7 @@ class Outcomes:
         for report in reports:
             live.seen.add(report.step, report.metrics, objectives)
             value = report.metrics.get(metric)
-            if value is not None:
+            if value is not None and live.execution.purpose not in (Purpose.MEASURE, Purpose.FINAL):
                 book.ledger.report(number, report.step, value)
         book.journal.put(Reports(number, live.execution.number, live.reports, reports), urgent=False)
         live.reports += len(reports)
@@ -96,7 +96,9 @@ class Outcomes:
     def set_first_until(self, live: Live) -> Execution:
         """Has the stopper say how far an execution that is about to be launched may go unasked."""
         if self._stopper is not None:
-            until = self._stopper.decide(self._book.ledger.view(), live.trial.number).until
+            decision = self._stopper.decide(self._book.ledger.view(), live.trial.number)
+            # Nothing has been reported by this execution yet, so an end that is decided now is decided at its first step.
+            until = decision.until if decision.action is Action.RUN else live.execution.from_step + 1
             live.execution = changed(live.execution, until_step=until)
             self._book.journal.put(live.execution)
         return live.execution

@@ -27,15 +27,18 @@ def encode_rows(space: SearchSpace, rows: Sequence[Mapping[str, Any]]) -> Array:
     points = np.empty((len(rows), len(space.names)))
     for column, (name, parameter) in enumerate(space.parameters.items()):
         if isinstance(parameter, Categorical):
-            try:
-                values = [parameter.index(row[name]) if name in row else math.nan for row in rows]
-            except (KeyError, TypeError):
-                wrong = next(row[name] for row in rows if name in row and row[name] not in parameter.choices)
-                raise InvalidInput(name, f"must be a value of {parameter!r}", wrong) from None
+            values = [_code(name, parameter, row[name]) if name in row else math.nan for row in rows]
         else:
             values = [row.get(name, math.nan) for row in rows]
         points[:, column] = space._codecs[name].encode_column(np.array(values, dtype=np.float64))
     return points
+
+
+def _code(name: str, parameter: Categorical, value: Any) -> int:
+    try:
+        return parameter.index(value)
+    except (KeyError, TypeError):
+        raise InvalidInput(name, f"must be a value of {parameter!r}", value) from None
 
 
 class Screen:

@@ -11,7 +11,7 @@ from tunewright.errors import InvalidSpace
 from tunewright.space.categorical import Categorical
 from tunewright.space.constraints import Constraint, FunctionConstraint
 from tunewright.space.numeric import Float, Int
-from tunewright.space.parameters import Parameter
+from tunewright.space.parameters import Parameter, about
 
 if TYPE_CHECKING:
     from tunewright.space.search_space import SearchSpace
@@ -109,7 +109,10 @@ def _read_entry(field: str, entry: Any) -> tuple[str, Any]:
     if kind == "categorical":
         _require(isinstance(entry["choices"], list), f"{field}.choices", "must be a list", entry["choices"])
     options = {key: entry[key] for key in _OPTIONS[kind] if key in entry}
-    return name, made(*(entry[key] for key in required), **options)
+    try:
+        return name, made(*(entry[key] for key in required), **options)
+    except InvalidSpace as error:
+        raise about(name, error) from None
 
 
 def _read_constraint(field: str, data: Any) -> ConstraintLike:

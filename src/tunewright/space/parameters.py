@@ -96,6 +96,12 @@ class Parameter:
         return default + ("" if self._when is None else f", when={self.when!r}")
 
 
+def about(name: str, error: InvalidSpace) -> InvalidSpace:
+    """The same error with the parameter's name, which nobody knew where a Float, Int or Categorical was made."""
+    value = () if error.args[0] == f"{error.field} {error.rule}" else (error.value,)
+    return InvalidSpace(f"{name}: {error.field}", error.rule, *value)
+
+
 def _make(kind: type[Parameter], positional: tuple[Any, ...], keywords: dict[str, Any]) -> Parameter:
     return kind(*positional, **keywords)
 

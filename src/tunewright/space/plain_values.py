@@ -9,7 +9,7 @@ import numpy as np
 from tunewright.errors import InvalidSpace
 from tunewright.space.categorical import Categorical
 from tunewright.space.numeric import Float, Int
-from tunewright.space.parameters import Parameter
+from tunewright.space.parameters import Parameter, about
 from tunewright.space.scalars import Scalar, canonical
 
 
@@ -25,7 +25,7 @@ def read_value(name: str, value: object) -> Parameter | Scalar:
     if isinstance(value, Parameter):
         return value
     if isinstance(value, list):
-        return _choices(value)
+        return _choices(name, value)
     if hasattr(value, "dist") and hasattr(value, "support"):
         return _distribution(name, value)
     if value is None or isinstance(value, str | int | float | np.generic):
@@ -34,14 +34,23 @@ def read_value(name: str, value: object) -> Parameter | Scalar:
     raise InvalidSpace(name, rule, value)
 
 
-def _choices(values: list[Any]) -> Categorical:
+def _choices(name: str, values: list[Any]) -> Categorical:
     numbers = all(isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool) for value in values)
-    return Categorical(sorted(values) if numbers else values, ordered=numbers)
+    try:
+        return Categorical(sorted(values) if numbers else values, ordered=numbers)
+    except InvalidSpace as error:
+        raise about(name, error) from None
 
 
 def _distribution(name: str, frozen: Any) -> Parameter:
+    try:
+        return _supported(name, frozen, *frozen.support())
+    except InvalidSpace as error:
+        raise (error if error.field == name else about(name, error)) from None
+
+
+def _supported(name: str, frozen: Any, low: float, high: float) -> Parameter:
     kind = frozen.dist.name
-    low, high = frozen.support()
     if kind == "uniform":
         return Float(low, high, scale="linear")
     if kind == "randint":

@@ -70,9 +70,10 @@ class SearchSpace:
 
     def _install(self, structure: Structure) -> None:
         names = tuple(structure.parameters)
+        index = {name: position for position, name in enumerate(names)}
         codecs = {name: codec(name, parameter) for name, parameter in structure.parameters.items()}
         template = {name: structure.fixed.get(name) for name in structure.entries}
-        draw = tuple((name, names.index(name), codecs[name].decode, _guarded(structure, name)) for name in structure.order)
+        draw = tuple((name, index[name], codecs[name].decode, _guarded(structure, name)) for name in structure.order)
         if not structure.conditions:
             draw = tuple(sorted(draw, key=lambda step: step[1]))
         values = {"names": names, "_structure": structure, "_codecs": codecs, "_template": template, "_draw": draw}
@@ -163,7 +164,7 @@ class SearchSpace:
         array = np.asarray(point, dtype=np.float64)
         if array.shape != (len(self.names),):
             raise InvalidInput("point", f"must have shape ({len(self.names)},)", array.shape)
-        units = array.tolist()
+        units = array.clip(0.0, 1.0).tolist()
         missing = [index for index, u in enumerate(units) if u != u]
         for index in missing:
             units[index] = 0.5

@@ -70,18 +70,6 @@ class Structure:
             given = dict(self.fixed) if self.entries else {}
             raise InvalidSpace("space", "must have at least one parameter that varies", given)
 
-    def ancestors(self, name: str) -> frozenset[str]:
-        """All parameters on whose activity that of `name` depends, directly or not."""
-        found: set[str] = set()
-        waiting = [name]
-        while waiting:
-            condition = self.conditions.get(waiting.pop())
-            for parent in condition.names if condition else ():
-                if parent not in found:
-                    found.add(parent)
-                    waiting.append(parent)
-        return frozenset(found)
-
 
 def _read_entries(declared: Declared) -> dict[str, Parameter | Scalar]:
     if not isinstance(declared, Mapping):

@@ -75,6 +75,17 @@ def outcomes(text: str) -> tuple[bool, bool]:
         "mixed > 1",
         "fixed > 3",
         "s < 'a'",
+        "mixed < none",
+        "mixed > s and mixed == 1",
+        "flag > 0",
+        "(x > 2) == flag and not flag == false and flag == true and 1 > 2",
+        "(x > 0.5) == 3",
+        "-s == 1",
+        "max(s, 1) == 1",
+        "1 - exp(big * 1000) > 1",
+        "(big - 2000) ** 0.5 > 1 and fixed ** 0.5 < 1",
+        "(-8) ** 0.5 > 1",
+        "exp(1e300) - exp(1e300) == 1",
     ],
 )
 def test_it_cannot_be_true(text: str) -> None:
@@ -96,6 +107,7 @@ def test_it_cannot_be_true(text: str) -> None:
         "x + 1 > 0",
         "exp(x) >= 0.99",
         "x ** 2 >= 0",
+        "mixed != s",
     ],
 )
 def test_it_must_be_true(text: str) -> None:
@@ -106,6 +118,13 @@ def test_it_must_be_true(text: str) -> None:
     "text",
     [
         "s == 'sgd'",
+        "(x > 0.5) == flag",
+        "x ** big > 1",
+        "big ** x > 1",
+        "big ** 2 < 1",
+        "(x - 0.5) ** 2 < 0.1",
+        "exp(big) - exp(big) == 0",
+        "mixed == none",
         "i > 9",
         "x >= 1",
         "lr <= 0.00001",

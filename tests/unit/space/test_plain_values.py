@@ -68,8 +68,14 @@ def test_a_shifted_loguniform_is_refused(value: Any) -> None:
 
 
 def test_an_empty_list_is_refused() -> None:
-    with pytest.raises(InvalidSpace, match=r"must not be empty"):
+    with pytest.raises(InvalidSpace, match=r"^p: Categorical.choices must not be empty; got \[\]"):
         SearchSpace({"p": []})
+
+
+@pytest.mark.parametrize("value", [stats.randint(3, 4), stats.randint(7, 8)])
+def test_a_distribution_without_a_range_is_refused_by_name(value: Any) -> None:
+    with pytest.raises(InvalidSpace, match=r"^p: Int\.high must be greater than low"):
+        SearchSpace({"p": value})
 
 
 def test_a_scalar_is_finite() -> None:

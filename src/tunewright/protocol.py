@@ -20,12 +20,6 @@ from typing import Any
 
 from tunewright.interfaces import Checkpointed, ExecutorEvent, Exited, Failure, Halt, Launch, Order, Reported, Until
 from tunewright.records import FailureKind, Report
-from tunewright.report import INTERVAL, WAIT
-
-__all__ = [
-    "INTERVAL", "WAIT", "SpoolReader", "execution_folder", "failure_of_record", "failure_record", "harvest", "log_path", "order_record",
-    "remove_partial_checkpoints", "script_environment", "spool_path", "write_order",
-]  # fmt: skip
 
 _SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _OUTCOMES = frozenset({"completed", "failed", "stopped", "paused", "lost"})

@@ -76,7 +76,7 @@ def test_a_value_is_a_real_number_or_undefined(text: str, row: dict[str, Any]) -
 
 
 @given(truths(), st.lists(ROWS, min_size=1, max_size=10))
-@settings(max_examples=300)
+@settings(max_examples=200)
 def test_columns_get_the_answers_of_rows(text: str, rows: list[dict[str, Any]]) -> None:
     assume(not any(overflows(text, row) for row in rows))
     tree = parse(text, "test")
@@ -89,7 +89,7 @@ def test_columns_get_the_answers_of_rows(text: str, rows: list[dict[str, Any]]) 
 
 
 @given(truths(), st.data())
-@settings(max_examples=300)
+@settings(max_examples=200)
 def test_interval_answers_are_sound(text: str, data: st.DataObject) -> None:
     tree = parse(text, "test")
     parameters: dict[str, Parameter] = {

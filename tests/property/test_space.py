@@ -19,6 +19,7 @@ from tunewright.errors import InfeasibleSpace
 from tunewright.space import Float, Parameter, SearchSpace
 from tunewright.space.encoding import codec
 
+SCHEMA = jsonschema.Draft202012Validator(SearchSpace.json_schema())
 SEEDS = st.integers(0, 2**32)
 DISCRETE = st.one_of(stepped_floats(), ints(), large_ints(), categoricals())
 
@@ -177,7 +178,7 @@ def test_a_grid_over_bins_has_no_point_twice(space: SearchSpace, bins: int) -> N
 def test_json_gives_an_equal_space_back(space: SearchSpace) -> None:
     data = space.to_json()
     text = json.dumps(data, allow_nan=False)
-    jsonschema.validate(data, SearchSpace.json_schema(), jsonschema.Draft202012Validator)
+    SCHEMA.validate(data)
     restored = SearchSpace.from_json(json.loads(text))
     assert restored == space
     assert hash(restored) == hash(space)

@@ -7,7 +7,6 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from tunewright.executors.guard import children_of, is_tracker
@@ -36,14 +35,15 @@ def used_gpu(devices: Sequence[str]) -> bool:
     if cuda is not None and cuda.is_initialized():
         return True
     prefixes = tuple(devices)
-    for folder in ("/proc/self/fd", "/dev/fd"):
-        if Path(folder).is_dir():
-            for entry in os.scandir(folder):
-                with suppress(OSError):
-                    if str(Path(entry.path).readlink()).startswith(prefixes):
-                        return True
-            return False
-    return False
+    folder = next((folder for folder in (Path("/proc/self/fd"), Path("/dev/fd")) if folder.is_dir()), None)
+    return folder is not None and any(_target(entry).startswith(prefixes) for entry in folder.iterdir())
+
+
+def _target(entry: Path) -> str:
+    try:
+        return str(entry.readlink())
+    except OSError:
+        return ""
 
 
 def left_processes() -> bool:

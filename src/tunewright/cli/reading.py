@@ -30,7 +30,9 @@ def list_jobs(store: options.Store = None, as_json: options.Json = False, limit:
         return
     jobs = list(opened.read(Jobs(limit=(limit or LISTED) + 1)))
     if not jobs:
-        print(f"No job in {opened.location} yet. To start one: tunewright tune --help")
+        from tunewright.progress.formatting import format_location
+
+        print(f"No job in {format_location(opened.location or 'memory')} yet. To start one: tunewright tune --help")
         return
     _print_jobs(jobs[: limit or LISTED])
     if len(jobs) > (limit or LISTED):
@@ -170,7 +172,7 @@ def _show_job(store: StoreOfJobs, job: TuningJob, top: int, *, as_json: bool) ->
     from tunewright.cli.documents import job_document, objectives_of, trial_document
     from tunewright.cli.output import local_time, print_json, print_table
     from tunewright.progress.ending import best_lines, outcome, tally
-    from tunewright.progress.formatting import align, format_duration, format_number, format_params
+    from tunewright.progress.formatting import align, format_duration, format_location, format_number, format_params
 
     objectives = objectives_of(job)
     leading = _leading(store, job, objectives, top)
@@ -185,7 +187,7 @@ def _show_job(store: StoreOfJobs, job: TuningJob, top: int, *, as_json: bool) ->
         ("trials", f"{tally(job.state.counts)}{_running(job)}"),
         ("created", local_time(job.created)),
         ("ran for", format_duration(job.state.elapsed)),
-        ("stored in", store.location or "memory"),
+        ("stored in", format_location(store.location or "memory")),
     ]
     print("\n".join(align(((name, value) for name, value in facts if value), indent="  ")))
     if job.state.best is None:

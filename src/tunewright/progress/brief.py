@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tunewright.objective import Objective
-from tunewright.progress.formatting import counted, format_duration
+from tunewright.progress.formatting import counted, format_duration, format_location
 from tunewright.records import Params
 
 
@@ -44,7 +44,7 @@ class Brief:
             limits.append(format_duration(self.max_time))
         at_most = f"at most {' or '.join(limits)}, " if limits else ""
         seed = "" if self.seed is None else f", seed {self.seed}"
-        where = f"stored in {self.location}" if self.location else "in memory only"
+        where = f"stored in {format_location(self.location)}" if self.location else "in memory only"
         return f"Job {self.name}, {where}: {goals}, {at_most}{self.max_parallel} at a time{seed}"
 
     @property

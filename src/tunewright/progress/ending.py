@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from tunewright.objective import Objective
 from tunewright.progress.board import Board
-from tunewright.progress.formatting import align, counted, format_duration, format_number, format_value
+from tunewright.progress.formatting import align, counted, format_duration, format_location, format_number, format_value
 from tunewright.records import Counts, JobState, Scalar, Status, Trial
 
 
@@ -19,7 +19,7 @@ def ending(board: Board) -> list[str]:
     else:
         lines += best_lines(board.best, brief.objectives, board.reference)
     if brief.location:
-        lines.append(f"Stored in {brief.location}")
+        lines.append(f"Stored in {format_location(brief.location)}")
     if brief.go_on and board.state.status is Status.STOPPED:
         lines.append(f"To go on: {brief.go_on}")
     if brief.more:

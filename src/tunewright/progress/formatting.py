@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from tunewright.records import Scalar
 
@@ -46,6 +47,17 @@ def format_duration(seconds: float) -> str:
             rest = whole % unit // smaller
             return f"{whole // unit} {name}" + (f" {rest} {smaller_name}" if rest else "")
     raise AssertionError(seconds)
+
+
+def format_location(location: str) -> str:
+    """A store's place for people: a path within the current folder is written relative to it."""
+    path = Path(location)
+    if "://" in location or not path.is_absolute():
+        return location
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return location
 
 
 def align(rows: Iterable[tuple[str, str]], indent: str = "    ") -> list[str]:

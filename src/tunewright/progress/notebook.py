@@ -7,7 +7,7 @@ from html import escape
 
 from tunewright.objective import Objective
 from tunewright.progress.ending import outcome, tally
-from tunewright.progress.formatting import format_number, format_value
+from tunewright.progress.formatting import format_location, format_number, format_value
 from tunewright.records import JobState, Trial
 
 SHOWN = 10  # trials in the table
@@ -37,7 +37,7 @@ def job_html(name: str, state: JobState, objectives: Sequence[Objective], trials
         )
         for trial in scored
     ]
-    stored = f"<p>Stored in <code>{escape(location)}</code></p>" if location else ""
+    stored = f"<p>Stored in <code>{escape(format_location(location))}</code></p>" if location else ""
     table = f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>" if rows else "<p>No trial has a value yet</p>"
     return f"<p><b>{escape(name)}</b>: {escape(outcome(state))}, {escape(tally(state.counts))}</p>{table}{stored}"
 

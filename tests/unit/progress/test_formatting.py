@@ -1,8 +1,18 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from tunewright.progress.formatting import align, counted, format_duration, format_number, format_params, format_value
+from tunewright.progress.formatting import (
+    align,
+    counted,
+    format_duration,
+    format_location,
+    format_number,
+    format_params,
+    format_value,
+)
 from tunewright.records import Scalar
 
 
@@ -54,3 +64,10 @@ def test_lines_and_counts() -> None:
     assert align([("a", "1"), ("long", "2")], indent="") == ["a     1", "long  2"]
     assert align([]) == []
     assert (counted(1, "trial"), counted(0, "trial")) == ("1 trial", "0 trials")
+
+
+def test_a_place_within_the_current_folder_is_written_relative_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert format_location(str(tmp_path / ".tunewright" / "store.db")) == ".tunewright/store.db"
+    assert format_location(str(tmp_path.parent / "store.db")) == str(tmp_path.parent / "store.db")
+    assert format_location("postgresql://user@host/database") == "postgresql://user@host/database"

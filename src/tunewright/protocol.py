@@ -119,7 +119,7 @@ class SpoolReader:
         if self._file is None:
             try:
                 self._file = os.open(self._path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
-            except FileNotFoundError:
+            except (FileNotFoundError, NotADirectoryError):
                 return
         while chunk := os.read(self._file, 1 << 20):
             *lines, self._rest = (self._rest + chunk).split(b"\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import select
 import socket
+from threading import Lock
 from typing import Any
 
 Message = dict[str, Any]
@@ -12,6 +13,8 @@ Message = dict[str, Any]
 
 class Connection:
     """One end of a connection. Never blocks in `send`: what the other side doesn't take yet waits here.
+
+    Any thread may send; one thread at a time may receive.
 
     Attributes:
         open: False once the other side is gone.
@@ -21,6 +24,7 @@ class Connection:
         end.setblocking(False)
         self._socket = end
         self._incoming, self._outgoing = b"", bytearray()
+        self._sending = Lock()
         self.open = True
 
     def fileno(self) -> int:
@@ -29,23 +33,29 @@ class Connection:
     @property
     def waiting(self) -> bool:
         """Whether something waits to be sent; `send_waiting` goes on with it."""
-        return bool(self._outgoing)
+        return self.open and bool(self._outgoing)
 
     def send(self, message: Message) -> None:
         """Sends a message; one to a side that is gone is dropped."""
-        if self.open:
-            self._outgoing += json.dumps(message).encode("ascii") + b"\n"
-            self.send_waiting()
+        line = json.dumps(message).encode("ascii") + b"\n"
+        with self._sending:
+            self._outgoing += line
+            self._send()
 
     def send_waiting(self) -> None:
         """Sends what the other side takes."""
+        with self._sending:
+            self._send()
+
+    def _send(self) -> None:
         try:
-            while self._outgoing:
+            while self._outgoing and self.open:
                 del self._outgoing[: self._socket.send(self._outgoing)]
         except BlockingIOError:
             return
         except OSError:
             self.open = False
+        if not self.open:
             self._outgoing.clear()
 
     def receive(self) -> list[Message]:
@@ -60,7 +70,6 @@ class Connection:
                 chunk = b""
             if not chunk:
                 self.open = False
-                self._outgoing.clear()
                 break
             *lines, self._incoming = (self._incoming + chunk).split(b"\n")
             messages += map(json.loads, lines)

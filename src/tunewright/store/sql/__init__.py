@@ -1,0 +1,1 @@
+"""The store on SQL databases. Importing it imports SQLAlchemy."""

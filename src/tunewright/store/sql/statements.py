@@ -1,0 +1,227 @@
+"""The statements that write: Core expressions, compiled once per store to text.
+
+A controller's commit is the hot path of the whole product, so it doesn't go through SQLAlchemy's execution: the text goes
+to the driver's cursor with tuples of values, in the order that stands beside each statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import Dialect, Integer, Table, bindparam, case, insert, literal_column, null, select, update
+from sqlalchemy.sql import ClauseElement
+
+from tunewright.store.sql.clock import now
+from tunewright.store.sql.schema import (
+    checkpoints,
+    commands,
+    decisions,
+    events,
+    executions,
+    jobs,
+    points,
+    runs,
+    series,
+    specs,
+)
+
+STATE = (
+    "status", "reason_code", "reason", "pending", "in_progress", "paused", "stopping", "completed", "failed", "stopped",
+    "best", "best_objectives", "elapsed", "started", "ended",
+)  # fmt: skip
+JOB = ("namespace", "name", "kind", "wanted", "folder", "created", "fence", "event", *STATE)
+RUN = (
+    "job_id", "number", "definition", "params", "seed", "origin", "status", "reason_code", "reason", "objectives", "metrics",
+    "feasible", "step", "executions", "created", "started", "ended", "event",
+)  # fmt: skip
+EXECUTION = (
+    "run_id", "number", "token", "purpose", "fold", "repeat", "fidelity", "from_step", "until_step", "status", "handle",
+    "failure", "reason", "objectives", "reports", "step", "charged", "started", "ended",
+)  # fmt: skip
+SERIES = ("run_id", "metric", "count", "last", "minimum", "maximum", "last_step")
+POINT = ("series_id", "execution", "position", "step", "value", "at")
+CHECKPOINT = ("run_id", "execution", "step", "path", "at")
+DECISION = ("job_id", "trial", "step", "action", "until", "by", "reason", "at")
+COMMAND = ("job_id", "kind", "payload", "by", "at", "handled")
+EVENT = ("job_id", "number", "kind", "trial", "execution", "detail", "at")
+_ONE = literal_column("1", Integer())
+
+
+class Statements:
+    """The text of each statement in one dialect; compiled when first used."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+
+    def text(self, clause: ClauseElement, *parameters: str) -> str:
+        """The text of a statement that takes its parameters in this order."""
+        sql, order = self.compiled(clause)
+        assert order == parameters, f"{sql}: takes {order}"
+        return sql
+
+    def compiled(self, clause: ClauseElement) -> tuple[str, tuple[str, ...]]:
+        """The text of a statement, and the order in which it takes its parameters."""
+        result = clause.compile(dialect=self._dialect)
+        return str(result), tuple(getattr(result, "positiontup", None) or ())
+
+    def _insert(self, table: Table, columns: tuple[str, ...], *returning: str) -> str:
+        clause = insert(table).values({column: bindparam(column) for column in columns})
+        return self.text(clause.returning(*(table.c[name] for name in returning)) if returning else clause, *columns)
+
+    def _upsert(self, table: Table, columns: tuple[str, ...], key: tuple[str, ...], *, keep: str = "", **special: Any) -> Any:
+        """Adds a row, or replaces all of the row with this key but the column `keep`, or what `special` makes of columns."""
+        from sqlalchemy.dialects import postgresql, sqlite
+
+        make: Callable[[Table], Any] = postgresql.insert if self._dialect.name == "postgresql" else sqlite.insert
+        clause = make(table).values({column: bindparam(column) for column in columns})
+        changed = {column: clause.excluded[column] for column in columns if column not in (*key, keep)}
+        changed |= {column: combine(clause.excluded[column]) for column, combine in special.items()}
+        return clause.on_conflict_do_update(index_elements=list(key), set_=changed)
+
+    # --- jobs: (event number, time of the database) come back ---
+
+    @cached_property
+    def add_job(self) -> str:
+        """JOB; gives the job's id."""
+        return self._insert(jobs, JOB, "id")
+
+    @cached_property
+    def add_spec(self) -> str:
+        return self._insert(specs, ("job_id", "spec"))
+
+    @cached_property
+    def set_spec(self) -> str:
+        clause = update(specs).where(specs.c.job_id == bindparam("job")).values(spec=bindparam("text"))
+        return self.text(clause, "text", "job")
+
+    @cached_property
+    def job_id(self) -> str:
+        clause = select(jobs.c.id).where(jobs.c.namespace == bindparam("namespace"), jobs.c.name == bindparam("name"))
+        return self.text(clause, "namespace", "name")
+
+    @cached_property
+    def job_event(self) -> str:
+        return self.text(select(jobs.c.event).where(jobs.c.id == bindparam("job")), "job")
+
+    @cached_property
+    def job_owner(self) -> str:
+        return self.text(select(jobs.c.owner).where(jobs.c.id == bindparam("job")), "job")
+
+    @cached_property
+    def time(self) -> str:
+        return self.text(select(now()))
+
+    @cached_property
+    def claim(self) -> str:
+        """owner, ttl, job, evicted owner; gives the fence as well, first."""
+        free = jobs.c.owner.is_(None) | (jobs.c.lease_until <= now()) | (jobs.c.owner == bindparam("evicted"))
+        values = {"owner": bindparam("owner"), "fence": jobs.c.fence + _ONE}
+        values |= {"lease_until": now() + bindparam("ttl"), "event": jobs.c.event + _ONE}
+        clause = update(jobs).where(jobs.c.id == bindparam("job"), free).values(values)
+        return self.text(clause.returning(jobs.c.fence, jobs.c.event, now()), "owner", "ttl", "job", "evicted")
+
+    @cached_property
+    def release(self) -> str:
+        clause = update(jobs).where(*_owned()).values(owner=null(), lease_until=null(), event=jobs.c.event + _ONE)
+        return self.text(clause.returning(jobs.c.event, now()), "job", "held")
+
+    @cached_property
+    def commit(self) -> str:
+        """Checks the fence, renews the lease and takes event numbers, all in one: ttl, count of events, job, fence."""
+        return self._commit()
+
+    @cached_property
+    def commit_state(self) -> str:
+        """The same, and sets the job's state: ttl, count of events, STATE, job, fence."""
+        return self._commit(*STATE)
+
+    def _commit(self, *state: str) -> str:
+        values: dict[str, Any] = {"lease_until": now() + bindparam("ttl"), "event": jobs.c.event + bindparam("more")}
+        values |= {column: bindparam(column) for column in state}
+        clause = update(jobs).where(*_owned()).values(values).returning(jobs.c.event, now())
+        return self.text(clause, "ttl", "more", *state, "job", "held")
+
+    @cached_property
+    def request(self) -> str:
+        clause = update(jobs).where(jobs.c.id == bindparam("job")).values(event=jobs.c.event + _ONE)
+        return self.text(clause.returning(jobs.c.event, now()), "job")
+
+    @cached_property
+    def request_wanted(self) -> str:
+        values = {"wanted": bindparam("wish"), "event": jobs.c.event + _ONE}
+        clause = update(jobs).where(jobs.c.id == bindparam("job")).values(values)
+        return self.text(clause.returning(jobs.c.event, now()), "wish", "job")
+
+    # --- what belongs to jobs and runs ---
+
+    @cached_property
+    def run_id(self) -> str:
+        of = runs.c.job_id == bindparam("job"), runs.c.number == bindparam("number")
+        return self.text(select(runs.c.id).where(*of), "job", "number")
+
+    @cached_property
+    def set_run(self) -> str:
+        """RUN; gives the run's id."""
+        return self.text(self._upsert(runs, RUN, ("job_id", "number")).returning(runs.c.id), *RUN)
+
+    @cached_property
+    def set_execution(self) -> str:
+        """EXECUTION; how many reports it has is left alone: `count_reports` keeps that."""
+        return self.text(self._upsert(executions, EXECUTION, ("run_id", "number"), keep="reports"), *EXECUTION)
+
+    @cached_property
+    def reports_held(self) -> str:
+        of = executions.c.run_id == bindparam("run"), executions.c.number == bindparam("execution")
+        return self.text(select(executions.c.reports).where(*of), "run", "execution")
+
+    @cached_property
+    def count_reports(self) -> str:
+        of = executions.c.run_id == bindparam("run"), executions.c.number == bindparam("execution")
+        return self.text(update(executions).where(*of).values(reports=bindparam("held")), "held", "run", "execution")
+
+    @cached_property
+    def add_to_series(self) -> str:
+        """SERIES; gives the series' id. A NULL as minimum or maximum of what comes is a NaN and changes nothing."""
+        clause = self._upsert(
+            series,
+            SERIES,
+            ("run_id", "metric"),
+            count=lambda new: series.c.count + new,
+            minimum=lambda new: case((series.c.minimum.is_(None) | (new < series.c.minimum), new), else_=series.c.minimum),
+            maximum=lambda new: case((series.c.maximum.is_(None) | (new > series.c.maximum), new), else_=series.c.maximum),
+        )
+        return self.text(clause.returning(series.c.id), *SERIES)
+
+    @cached_property
+    def add_point(self) -> str:
+        return self._insert(points, POINT)
+
+    @cached_property
+    def set_checkpoint(self) -> str:
+        return self.text(self._upsert(checkpoints, CHECKPOINT, ("run_id", "execution", "step")), *CHECKPOINT)
+
+    @cached_property
+    def add_decision(self) -> str:
+        return self._insert(decisions, DECISION)
+
+    @cached_property
+    def add_command(self) -> str:
+        """COMMAND; gives the command's id."""
+        return self._insert(commands, COMMAND, "id")
+
+    @cached_property
+    def handle_command(self) -> str:
+        """handled, answer, job, command; gives the command's id when there is one."""
+        of = commands.c.job_id == bindparam("job"), commands.c.id == bindparam("command")
+        clause = update(commands).where(*of).values(handled=bindparam("done"), answer=bindparam("text"))
+        return self.text(clause.returning(commands.c.id), "done", "text", "job", "command")
+
+    @cached_property
+    def add_event(self) -> str:
+        return self._insert(events, EVENT)
+
+
+def _owned() -> tuple[Any, ...]:
+    return jobs.c.id == bindparam("job"), jobs.c.fence == bindparam("held"), jobs.c.owner.is_not(None)

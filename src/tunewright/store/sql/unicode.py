@@ -1,0 +1,30 @@
+"""Text that databases take: what came from a program's output or a file's name may hold lone surrogates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tunewright.store.sql.writing import Cursor
+
+
+class WellFormed:
+    """A cursor that puts U+FFFD in the place of lone surrogates in everything that is written through it."""
+
+    def __init__(self, cursor: Cursor) -> None:
+        self._cursor = cursor
+
+    def execute(self, sql: str, parameters: tuple[Any, ...] = (), /) -> Any:
+        return self._cursor.execute(sql, _well_formed(parameters))
+
+    def executemany(self, sql: str, rows: list[tuple[Any, ...]], /) -> Any:
+        return self._cursor.executemany(sql, [_well_formed(row) for row in rows])
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        return self._cursor.fetchall()
+
+
+def _well_formed(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(
+        value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(value, str) else value
+        for value in row
+    )

@@ -51,6 +51,7 @@ class InlineExecutor:
                 rule = "can't be enforced by the inline executor, which shares the process; use executor='process'"
                 raise InvalidInput(f"resources.{name}", rule, getattr(resources, name))
         self._task = task
+        self.in_training = False
         self._launched: Launch | None = None
         self._channel: _DirectChannel | None = None
 

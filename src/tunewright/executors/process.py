@@ -14,7 +14,7 @@ from tunewright.errors import InvalidInput
 from tunewright.executors.connection import Message
 from tunewright.executors.leftovers import kill_earlier, new_mark
 from tunewright.executors.memory import tree_memory
-from tunewright.executors.placement import cores_of, own_cores
+from tunewright.executors.placement import Cores
 from tunewright.executors.residue import DEVICES
 from tunewright.executors.run import Run, tail
 from tunewright.executors.worker import launch_message
@@ -68,7 +68,7 @@ class ProcessExecutor:
         self._mark = new_mark(self._folder)
         portable = sys.platform != "linux" if portable is None else portable
         self._workers = Workers(self._mark, self._folder / "workers", portable)
-        self._cores = own_cores()
+        self._cores = Cores(slots * self._resources.cpus)
         self._idle: list[Worker] = []
         self._runs: dict[str, Run] = {}
         self._events: deque[ExecutorEvent] = deque()
@@ -133,6 +133,7 @@ class ProcessExecutor:
             run.reader.close()
         self._runs.clear()
         self._workers.close(self._idle)
+        self._cores.close()
         self._idle.clear()
         self._events.clear()
 
@@ -184,7 +185,7 @@ class ProcessExecutor:
     def _new_worker(self) -> Worker:
         taken = {run.worker.slot for run in self._runs.values()}
         slot = next(slot for slot in range(self.slots) if slot not in taken)
-        worker = self._workers.start(slot, cores_of(slot, self._resources.cpus, self._cores))
+        worker = self._workers.start(slot, self._cores.of(slot, self._resources.cpus))
         worker.connection.send({"kind": "hello", "folder": str(self._folder), "argv": sys.argv, "devices": self._devices})
         return worker
 

@@ -14,6 +14,8 @@ import socket
 import sys
 import time
 from collections import deque
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from tunewright import report
@@ -96,6 +98,7 @@ class _Worker:
     def __init__(self, connection: Connection, inbox: _Inbox, task: Task, devices: list[str]) -> None:
         self._connection, self._inbox, self._task, self._devices = connection, inbox, task, devices
         self._output = Output()
+        self._home = Path.cwd()
 
     def serve(self) -> None:
         """Runs executions until the controller is gone, or until this process shouldn't run another one."""
@@ -134,15 +137,24 @@ class _Worker:
         try:
             with self._output.to(log_path(folder)):
                 ending = perform(self._task, message["params"], channel, start)
+                if ending.escaped is not None and not isinstance(ending.escaped, KeyboardInterrupt):
+                    # Nobody is here for it to escape to: leaving a debugger, too, is a failure like any other.
+                    ending = ending._replace(outcome="failed", failure=failure_of(ending.escaped))
                 if ending.failure is not None:
                     print(ending.failure.traceback, file=sys.stderr, end="")
         finally:
             report.set_current_trial(None, process=True)
+            with suppress(OSError):  # training code may have gone elsewhere; the next one's relative paths mustn't
+                os.chdir(self._home)
         failure = None if ending.failure is None else failure_record(ending.failure)
         channel.end({"outcome": ending.outcome, "returned": ending.returned, "failure": failure})
 
     def _say(self, kind: str, token: str, **more: Any) -> None:
         self._connection.send({"kind": kind, "token": token, **more})
+
+
+def _no_terminal(*_: object, **__: object) -> None:
+    raise RuntimeError("breakpoint() needs a terminal, which a worker process doesn't have; use executor='inline'")
 
 
 def main() -> None:
@@ -154,6 +166,8 @@ def main() -> None:
         return
     sys.argv = hello["argv"]
     faulthandler.enable()
+    if "PYTHONBREAKPOINT" not in os.environ:
+        sys.breakpointhook = _no_terminal
     try:
         task = load_function(hello["folder"])
     except BaseException as error:

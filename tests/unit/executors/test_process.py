@@ -115,6 +115,34 @@ def test_the_trial_is_the_current_one_of_the_process(start: Start, tmp_path: Pat
 
 
 @slow
+def test_a_trial_that_goes_elsewhere_does_not_take_the_next_one_along(start: Start, tmp_path: Path) -> None:
+    def train(trial: Trial) -> dict[str, float]:
+        before = Path.cwd()
+        os.chdir("/")
+        return {"worker": os.getpid(), "root": float(before == Path("/"))}
+
+    executor = start(train)
+    first, second = returned(run(executor, tmp_path, 0)), returned(run(executor, tmp_path, 1))
+    assert first == second
+    assert first["root"] == 0.0
+
+
+@slow
+@pytest.mark.parametrize("how", ["breakpoint()", "__import__('pdb').set_trace()"])
+def test_a_debugger_without_a_terminal_is_a_failure(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.delenv("PYTHONBREAKPOINT", raising=False)
+
+    def train(trial: Trial) -> None:
+        exec(how)
+
+    seen = run(start(train), tmp_path)
+    assert seen.exited.outcome == "failed"
+    assert failure_of(seen).message.startswith("BdbQuit" if "pdb" in how else "RuntimeError: breakpoint() needs a terminal")
+
+
+@slow
 def test_functions_of_main_need_no_guard_around_the_script(tmp_path: Path) -> None:
     script = f"""
 from pathlib import Path
@@ -203,7 +231,7 @@ def test_slots_have_cores_of_their_own(start: Start, tmp_path: Path) -> None:
     items = [launch(tmp_path / "trials", number) for number in range(2)]
     results = [returned(seen) for seen in follow(executor, items).values()]
     assert [result["count"] for result in results] == [1, 1]
-    assert sorted(result["core"] for result in results) == cores[:2]
+    assert len({result["core"] for result in results}) == 2
 
 
 def busy_threads(work: Callable[[], object]) -> int:

@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from tunewright.errors import InvalidInput
 from tunewright.interfaces import Store
 from tunewright.lifecycle.job import Job, StoredTrial
 from tunewright.lifecycle.request import make_request
 from tunewright.lifecycle.running import stored_job
 from tunewright.lifecycle.starting import Prepared, prepare, take_up
 from tunewright.objective import Objective
+from tunewright.progress.opening import check_kind
 from tunewright.queries import Jobs
 from tunewright.resources import Resources, seconds
 from tunewright.space import SearchSpace
@@ -95,16 +97,17 @@ def start(train: Callable[..., Any], space: Space | None = None, **options: Any)
     is "none" here unless asked for; `job.wait()` waits and raises what `tune` would.
     """
     options.setdefault("progress", "none")
-    progress, on_trial = options.pop("progress"), options.pop("on_trial", None)
-    return _prepare({"train": train, "space": space, **options}).start(progress, on_trial)
+    return _prepare({"train": train, "space": space, **options}).start(options["progress"], options.get("on_trial"))
 
 
 def _prepare(options: dict[str, Any]) -> Prepared:
     options = dict(options)
     train, space = options.pop("train"), options.pop("space")
     name, store, resume = options.pop("name", None), options.pop("store", None), options.pop("resume", False)
-    for shown in ("progress", "on_trial"):
-        options.pop(shown, None)
+    check_kind(options.pop("progress", None))
+    on_trial = options.pop("on_trial", None)
+    if on_trial is not None and not callable(on_trial):
+        raise InvalidInput("on_trial", "must be callable with a trial", on_trial)
     request = make_request(train, space, **options)
     opened = open_store(store)
     kept = {key: options.get(key, "auto") for key in ("strategy", "stopper")}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from tunewright.engine.journal import Journal
@@ -30,18 +30,38 @@ from tunewright.records import (
 )
 from tunewright.spec import JobSpec, trial_seed
 
-_COUNT_FIELDS = dict(zip(Status, Counts.__dataclass_fields__, strict=True))
-
 
 class Live:
-    """A running execution. `halted` holds the ordered end (action, reason code, reason) once there is one."""
+    """A running execution: what of it changes, beside its record as of the last commit.
 
-    __slots__ = ("checkpoint", "execution", "halted", "reports", "seen", "trial")
+    Attributes:
+        number: its trial's number.
+        token: its own.
+        until: the step of its next decision; None when there is none.
+        reports: how many came.
+        halted: the ordered end (action, reason code, reason) once there is one.
+    """
 
-    def __init__(self, trial: Trial, execution: Execution, seen: Seen, checkpoint: Checkpoint | None) -> None:
-        self.trial, self.execution, self.seen, self.checkpoint = trial, execution, seen, checkpoint
-        self.reports = execution.reports
+    __slots__ = ("checkpoint", "execution", "halted", "handle", "number", "reports", "seen", "token", "until")
+
+    def __init__(self, execution: Execution, seen: Seen, checkpoint: Checkpoint | None) -> None:
+        self.execution, self.seen, self.checkpoint = execution, seen, checkpoint
+        self.number, self.token = execution.trial, execution.token
+        self.until, self.reports, self.handle = execution.until_step, execution.reports, execution.handle
         self.halted: tuple[str, str, str] | None = None
+
+    @property
+    def measures(self) -> bool:
+        """Whether it measures a completed trial again, and so adds nothing to its curve."""
+        return self.execution.purpose is Purpose.MEASURE
+
+    def record(self) -> Execution:
+        """It as it stands."""
+        status = self.execution.status if self.handle is None else ExecutionStatus.RUNNING
+        self.execution = changed(
+            self.execution, status=status, handle=self.handle, until_step=self.until, reports=self.reports, step=self.seen.step
+        )
+        return self.execution
 
 
 class Book:
@@ -49,9 +69,11 @@ class Book:
 
     Attributes:
         trials: those that have not ended, by number.
+        measured: those that have ended and are being measured again, by number.
         live: running executions, by token.
         waiting: trials to execute again before anything new is proposed, with the purpose.
         state: the job's state as of the last commit, or as changed since.
+        moves, reported: count up with every change of a trial, and with every value added to a curve.
     """
 
     def __init__(
@@ -60,18 +82,25 @@ class Book:
         self.spec, self.state, self.journal, self.ledger = spec, state, journal, ledger
         self.clock, self.listener, self.folder = clock, listener, folder
         self.trials: dict[int, Trial] = {}
+        self.measured: dict[int, Trial] = {}
         self.live: dict[str, Live] = {}
         self.waiting: deque[tuple[int, Purpose]] = deque()
         self.counts: dict[Status, int] = dict.fromkeys(Status, 0)
-        self.total = 0
+        self.total = self.moves = self.reported = 0
         self._began = clock.now()
         self._elapsed_before = state.elapsed
         self._dirty = False
+        self._ended: list[Trial] = []
 
     @property
     def elapsed(self) -> float:
         """Seconds that the job has run, over its life."""
-        return self._elapsed_before + self.clock.now() - self._began
+        return self._elapsed_before + max(0.0, self.clock.now() - self._began)
+
+    def trial(self, number: int) -> Trial:
+        """A trial that has not ended or is being measured."""
+        found = self.trials.get(number)
+        return self.measured[number] if found is None else found
 
     # --- reading a stored job back ---
 
@@ -85,12 +114,11 @@ class Book:
             self.ledger.record(trial, self.journal.event)
         self._dirty = True
 
-    # --- launching ---
+    # --- executions ---
 
-    def open_trial(self, proposal: New) -> Launch:
-        """A new trial and its first execution, committed before it is launched."""
-        number = self.ledger.view().next_number
-        now = self.clock.now()
+    def open_trial(self, proposal: New) -> Live:
+        """A new trial and its first execution, to be committed before it is launched."""
+        number, now = self.ledger.view().next_number, self.clock.now()
         trial = Trial(
             number, proposal.params, trial_seed(self.spec.seed, number), proposal.reason, proposal.definition,
             Status.IN_PROGRESS, executions=1, created=now, started=now,
@@ -98,52 +126,63 @@ class Book:
         self.counts[Status.IN_PROGRESS] += 1
         self.total += 1
         self._put(trial)
-        return self._launch(trial, Purpose.SEARCH, proposal.until, Seen(), None)
+        return self._open(Execution(number, 1, _token(), fidelity=self.spec.max_step, started=now), Seen(), None)
 
-    def open_again(
-        self,
-        trial: Trial,
-        purpose: Purpose,
-        *,
-        until: int | None = None,
-        seen: Seen | None = None,
-        checkpoint: Checkpoint | None = None,
-        fold: int = 0,
-        repeat: int = 0,
-    ) -> Launch:
-        """Another execution of a trial, committed before it is launched."""
-        changes: dict[str, Any] = {"executions": trial.executions + 1}
-        if trial.status in TERMINAL:
-            trial = changed(trial, **changes)
-        elif trial.status is Status.IN_PROGRESS:
-            trial = self.change(trial, **changes)
+    def open_again(self, trial: Trial, purpose: Purpose, seen: Seen, checkpoint: Checkpoint | None) -> Live:
+        """Another execution of a trial that has not ended, from a checkpoint on."""
+        number = trial.executions + 1
+        if trial.status is Status.IN_PROGRESS:
+            self.change(trial, executions=number)
         else:
-            trial = self.move(trial, Status.IN_PROGRESS, reason_code=None, reason=None, **changes)
-        if trial.done:
-            self.journal.put(trial)
-        return self._launch(trial, purpose, until, seen or Seen(), checkpoint, fold, repeat)
-
-    def _launch(
-        self,
-        trial: Trial,
-        purpose: Purpose,
-        until: int | None,
-        seen: Seen,
-        checkpoint: Checkpoint | None,
-        fold: int = 0,
-        repeat: int = 0,
-    ) -> Launch:
+            self.move(trial, Status.IN_PROGRESS, executions=number, reason_code=None, reason=None)
+        start = checkpoint.step if checkpoint else 0
         execution = Execution(
-            trial.number, trial.executions, secrets.token_hex(8), purpose, fold, repeat, self.spec.max_step,
-            checkpoint.step if checkpoint else 0, until, started=self.clock.now(),
+            trial.number, number, _token(), purpose, fidelity=self.spec.max_step, from_step=start, step=start,
+            started=self.clock.now(),
         )  # fmt: skip
-        self.live[execution.token] = Live(trial, execution, seen, checkpoint)
-        self.journal.put(execution)
-        return self.launch_of(trial, execution, checkpoint)
+        return self._open(execution, seen, checkpoint)
 
-    def launch_of(self, trial: Trial, execution: Execution, checkpoint: Checkpoint | None) -> Launch:
+    def open_measure(self, trial: Trial, fold: int, repeat: int) -> Live:
+        """Another execution of a completed trial, whose status stays."""
+        number = trial.executions + 1
+        self.measured[trial.number] = trial
+        self.change(trial, executions=number)
+        execution = Execution(
+            trial.number, number, _token(), Purpose.MEASURE, fold, repeat, self.spec.max_step, started=self.clock.now()
+        )
+        return self._open(execution, Seen(), None)
+
+    def _open(self, execution: Execution, seen: Seen, checkpoint: Checkpoint | None) -> Live:
+        live = self.live[execution.token] = Live(execution, seen, checkpoint)
+        self.journal.put(execution)
+        return live
+
+    def set_until(self, live: Live, until: int | None) -> None:
+        """The step of the next decision about an execution."""
+        live.until = until
+        self.journal.put_draft(live.token, live)
+
+    def launch_of(self, live: Live) -> Launch:
         """What an executor needs to start, or take over, an execution."""
-        return Launch(trial, execution, f"{self.folder}/trials/{trial.number:05d}", checkpoint.path if checkpoint else None)
+        trial, execution = self.trial(live.number), live.execution
+        if execution.until_step != live.until:
+            execution = live.record()
+        if execution.repeat:
+            trial = changed(trial, seed=trial_seed(self.spec.seed, trial.number, execution.repeat))
+        path = live.checkpoint.path if live.checkpoint else None
+        return Launch(trial, execution, f"{self.folder}/trials/{trial.number:05d}", path)
+
+    def end_execution(self, live: Live, status: ExecutionStatus, **changes: Any) -> None:
+        """An execution that runs no more."""
+        self.journal.put(
+            changed(
+                live.execution, status=status, handle=live.handle, until_step=live.until, reports=live.reports,
+                step=live.seen.step, ended=self.clock.now(), **changes,
+            )
+        )  # fmt: skip
+        del self.live[live.token]
+        if live.measures and all(other.number != live.number for other in self.live.values()):
+            del self.measured[live.number]
 
     # --- changes ---
 
@@ -155,37 +194,36 @@ class Book:
 
     def move(self, trial: Trial, status: Status, **changes: Any) -> Trial:
         """A trial in another status; its counts follow, and the best trial when it is completed."""
+        moved = trial.to(status, **changes)
         self.counts[trial.status] -= 1
         self.counts[status] += 1
-        trial = trial.to(status, **changes)
         if status is Status.COMPLETED:
-            self.consider(trial)
-        self._put(trial)
+            self._consider(moved)
+        self._put(moved)
+        return moved
+
+    def measured_again(self, trial: Trial, completed: Callable[[], Iterable[Trial]], **changes: Any) -> Trial:
+        """A completed trial with other values. The best trial is chosen afresh if it was this one.
+
+        Args:
+            completed: reads all completed trials, of which this one may be out of date.
+        """
+        trial = self.change(trial, **changes)
+        if self.state.best != trial.number:
+            self._consider(trial)
+        else:
+            self.state = changed(self.state, best=None, best_objectives=None)
+            for other in completed():
+                self._consider(trial if other.number == trial.number else other)
         return trial
 
-    def consider(self, trial: Trial) -> None:
+    def _consider(self, trial: Trial) -> None:
         """Makes a completed trial the best one if it is."""
-        objective = self.spec.objectives[0]
         old = self.state.best_objectives
         if not trial.feasible or trial.objectives is None:
             return
-        if old is None or objective.better(trial.objectives[0], old[0]):
+        if old is None or self.spec.objectives[0].better(trial.objectives[0], old[0]):
             self.state = changed(self.state, best=trial.number, best_objectives=trial.objectives)
-
-    def choose_best(self, completed: Iterable[Trial]) -> None:
-        """Finds the best trial afresh, after one was measured again."""
-        self.state = changed(self.state, best=None, best_objectives=None)
-        for trial in completed:
-            self.consider(trial)
-        self._dirty = True
-
-    def end_execution(self, live: Live, status: ExecutionStatus, **changes: Any) -> None:
-        """An execution that runs no more."""
-        live.execution = changed(
-            live.execution, status=status, reports=live.reports, step=live.seen.step, ended=self.clock.now(), **changes
-        )
-        self.journal.put(live.execution)
-        del self.live[live.execution.token]
 
     def set_state(self, status: Status, **changes: Any) -> None:
         """The job's status."""
@@ -193,23 +231,42 @@ class Book:
         self.state = changed(moved, **changes)
         self._dirty = True
 
+    def touch(self) -> None:
+        """Has the next commit store how long the job has run."""
+        self._dirty = True
+
+    def ended(self, trial: Trial) -> None:
+        """The listener hears of a trial's end, or its pause, after the commit."""
+        self._ended.append(trial)
+
     def commit(self) -> None:
-        """Commits what waits, with the job's counts."""
-        if self._dirty:
-            counts = Counts(**{_COUNT_FIELDS[status]: count for status, count in self.counts.items()})
-            self.state = changed(self.state, counts=counts, elapsed=self.elapsed)
+        """Commits what waits, with the job's counts, and tells the listener."""
+        dirty = self._dirty
+        if dirty:
+            self.state = changed(self.state, counts=Counts(*self.counts.values()), elapsed=self.elapsed)
             self.journal.put(self.state)
-            self.ledger.event = self.journal.commit()
-            self._dirty = False
+        self.ledger.event = self.journal.commit()
+        self._dirty = False
+        if self._ended:
+            ended, self._ended = self._ended, []
+            for trial in ended:
+                self.listener.trial_ended(trial)
+        if dirty:
             self.listener.state_changed(self.state)
-        else:
-            self.journal.commit()
 
     def _put(self, trial: Trial) -> None:
         self._dirty = True
-        if trial.status in TERMINAL:
-            self.trials.pop(trial.number, None)
+        self.moves += 1
+        number = trial.number
+        if trial.status not in TERMINAL:
+            self.trials[number] = trial
         else:
-            self.trials[trial.number] = trial
+            self.trials.pop(number, None)
+            if number in self.measured:
+                self.measured[number] = trial
         self.journal.put(trial)
         self.ledger.record(trial, self.journal.next_event)
+
+
+def _token() -> str:
+    return secrets.token_hex(8)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from tunewright import queries
 from tunewright.errors import InvalidInput
 from tunewright.interfaces import New, Store
-from tunewright.records import Command, Trial
+from tunewright.records import Command
 from tunewright.space import SearchSpace
 
 
@@ -21,30 +22,34 @@ class Commands:
 
     def __init__(self, job: str, space: SearchSpace, store: Store) -> None:
         self._job, self._space, self._store = job, space, store
-        self._known: set[int] = set()
+        self._known: frozenset[int] = frozenset()
         self._enqueued: deque[tuple[int, New]] = deque()
 
-    def new(self) -> Iterator[Command]:
-        """Commands that came since the last call, but for enqueued configurations that are valid."""
-        for command in self._store.read(queries.Commands(self._job)):
-            if command.id in self._known:
+    def new(self) -> Iterator[tuple[Command, str | None]]:
+        """Commands that came since the last call, but for enqueued configurations that are valid; with each what is wrong
+        with its payload, None when nothing is.
+        """
+        unhandled = [*self._store.read(queries.Commands(self._job))]
+        known, self._known = self._known, frozenset(command.id for command in unhandled)
+        for command in unhandled:
+            if command.id in known:
                 continue
-            self._known.add(command.id)
-            if command.kind != "enqueue" or not self._queue(command):
-                yield command
+            wrong = self._queue(command) if command.kind == "enqueue" else None
+            if command.kind != "enqueue" or wrong is not None:
+                yield command, wrong
 
     def next_enqueued(self) -> tuple[int, New] | None:
         """The id of the oldest waiting enqueue command, and what it proposes."""
         return self._enqueued.popleft() if self._enqueued else None
 
-    def stored_trial(self, number: int) -> Trial:
-        """A trial that has ended, from the store."""
-        return next(iter(self._store.read(queries.Trials(self._job, numbers=(number,)))))
-
-    def _queue(self, command: Command) -> bool:
+    def _queue(self, command: Command) -> str | None:
+        """Queues a configuration, or says why it can't be executed."""
+        given: Any = command.payload.get("params")
+        if not isinstance(given, Mapping):
+            return f"params must be a configuration; got {given!r}"
         try:
-            params = self._space.validate(command.payload["params"])
-        except InvalidInput:
-            return False
-        self._enqueued.append((command.id, New(params, command.payload.get("reason") or "enqueued")))
-        return True
+            params = self._space.validate(given)
+        except InvalidInput as error:
+            return str(error)
+        self._enqueued.append((command.id, New(params, str(command.payload.get("reason") or "enqueued"))))
+        return None

@@ -11,21 +11,24 @@ SAME_FAILURES = 3  # that many first trials with one and the same error end the 
 
 
 class FailureWatch:
-    """Tells when the first trials all fail in the same way. It forgets everything once a trial has completed."""
+    """Tells when the first trials all fail in the same way. Once a trial has completed, failures end no job any more.
+
+    Attributes:
+        last: the last failure that ended a trial.
+    """
 
     def __init__(self) -> None:
         self._seen: Counter[tuple[str, str, str]] = Counter()
-        self._completed = False
         self.last: Failure | None = None
 
-    def completed(self) -> None:
-        self._completed = True
-        self._seen.clear()
+    def failed(self, failure: Failure, *, completed: bool) -> str | None:
+        """Why the job has to end after a trial failed in this way, or None.
 
-    def failed(self, failure: Failure) -> str | None:
-        """Why the job has to end after a trial failed in this way, or None."""
+        Args:
+            completed: whether any trial of the job has completed.
+        """
         self.last = failure
-        if self._completed:
+        if completed:
             return None
         if failure.kind is FailureKind.MISSING_METRIC:
             return failure.message

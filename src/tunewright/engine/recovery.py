@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Iterator
 
 from tunewright.engine.book import Book, Live
+from tunewright.engine.outcomes import Outcomes
 from tunewright.engine.scoring import Seen
-from tunewright.interfaces import Dead, Executor, ExecutorEvent, Exited, Store
-from tunewright.queries import Checkpoints, Executions, Points, Trials
-from tunewright.records import Checkpoint, Execution, ExecutionStatus, Purpose, Status, Trial
+from tunewright.interfaces import Dead, Executor, Exited, Store
+from tunewright.queries import Checkpoints, Decisions, Executions, Points, Trials
+from tunewright.records import Action, Checkpoint, Execution, ExecutionStatus, Purpose, Status, Trial
 
 
-def recover(job: str, book: Book, store: Store, executor: Executor, handle: Callable[[ExecutorEvent], None]) -> None:
+def recover(job: str, book: Book, store: Store, executor: Executor, outcomes: Outcomes) -> None:
     """Brings a book up to what the store holds, and the executions that an earlier controller left behind to an end or
     under this controller.
-
-    Args:
-        handle: takes the events of executions that ended unseen.
     """
-    book.restore(store.read(Trials(job)))
+    again: dict[int, Trial] = {}  # those with several executions
+
+    def each() -> Iterator[Trial]:
+        for trial in store.read(Trials(job)):
+            if trial.executions > 1:
+                again[trial.number] = trial
+            yield trial
+
+    book.restore(each())
     if not book.total:
         return
-    _restore_curves(job, book, store)
-    for trial in [*book.trials.values()]:
-        executions = [*store.read(Executions(job, trial=trial.number))]
-        open_ones = [execution for execution in executions if execution.open]
-        for execution in open_ones:
-            _take_over(job, book, store, executor, handle, trial, execution)
-        if not open_ones:
-            _line_up(book, trial, executions[-1] if executions else None)
+    _restore_curves(job, book, store, measured=bool(again))
+    left_open: dict[int, list[Execution]] = defaultdict(list)
+    for execution in store.read(Executions(job, open_only=True)):
+        left_open[execution.trial].append(execution)
+    for number in sorted({*book.trials, *left_open}):
+        if number not in left_open:
+            _line_up(job, book, store, book.trials[number])
+        elif number not in book.trials:
+            book.measured[number] = again[number]
+        for execution in left_open.get(number, ()):
+            _take_over(job, book, store, executor, outcomes, execution)
 
 
 def seen_before(job: str, book: Book, store: Store, trial: Trial, step: int) -> Seen:
@@ -48,41 +58,55 @@ def last_checkpoint(job: str, store: Store, trial: Trial) -> Checkpoint | None:
     return found[-1] if found else None
 
 
-def _restore_curves(job: str, book: Book, store: Store) -> None:
-    metric = book.spec.objectives[0].metric
-    for point in store.read(Points(job, metric=metric)):
-        book.ledger.report(point.trial, point.step, point.value)
+def _restore_curves(job: str, book: Book, store: Store, *, measured: bool) -> None:
+    """Adds the reports of the first objective to the ledger, but for those of trials that were measured again."""
+    apart: set[tuple[int, int]] = set()
+    if measured:
+        every = store.read(Executions(job))
+        apart = {(execution.trial, execution.number) for execution in every if execution.purpose is Purpose.MEASURE}
+    for point in store.read(Points(job, metric=book.spec.objectives[0].metric)):
+        if (point.trial, point.execution) not in apart:
+            book.ledger.report(point.trial, point.step, point.value)
 
 
-def _take_over(
-    job: str,
-    book: Book,
-    store: Store,
-    executor: Executor,
-    handle: Callable[[ExecutorEvent], None],
-    trial: Trial,
-    execution: Execution,
-) -> None:
-    checkpoint = last_checkpoint(job, store, trial)
+def _take_over(job: str, book: Book, store: Store, executor: Executor, outcomes: Outcomes, execution: Execution) -> None:
+    trial = book.trial(execution.trial)
+    measures = execution.purpose is Purpose.MEASURE
     seen = Seen()
     for point in store.read(Points(job, trial=trial.number)):
-        if point.execution == execution.number or point.step <= execution.from_step:
+        if point.execution == execution.number or (point.step <= execution.from_step and not measures):
             seen.add(point.step, {point.metric: point.value}, book.spec.objectives)
-    live = Live(trial, execution, seen, checkpoint)
-    if trial.status is Status.STOPPING:
-        live.halted = ("stop", "stopped", "it was being stopped when its controller vanished")
+    seen.step = max(execution.step, execution.from_step)
+    live = Live(execution, seen, None if measures else last_checkpoint(job, store, trial))
+    live.halted = _ordered_end(job, store, trial, execution)
     book.live[execution.token] = live
-    answer = executor.adopt(book.launch_of(trial, execution, checkpoint))
+    answer = executor.adopt(book.launch_of(live))
     if isinstance(answer, Dead):
         for event in answer.harvest:
-            handle(event)
+            outcomes.handle(event)
         if execution.token in book.live:
-            handle(Exited(execution.token, "lost", book.clock.now()))
+            outcomes.handle(Exited(execution.token, "lost", book.clock.now()))
+    else:
+        outcomes.taken_over(live)
 
 
-def _line_up(book: Book, trial: Trial, last: Execution | None) -> None:
+def _ordered_end(job: str, store: Store, trial: Trial, execution: Execution) -> tuple[str, str, str] | None:
+    """The stop or pause that an earlier controller had decided on, which the execution may or may not know of."""
     if trial.status is Status.STOPPING:
-        book.move(trial, Status.STOPPED, reason_code="stopped", reason="it was being stopped", ended=book.clock.now())
+        return Action.STOP, trial.reason_code or "stopped", trial.reason or "it was being stopped"
+    last = None
+    for decision in store.read(Decisions(job, trial=trial.number)):
+        last = decision
+    if last is None or last.action is not Action.PAUSE or last.at < (execution.started or 0.0):
+        return None
+    return Action.PAUSE, "paused", last.reason
+
+
+def _line_up(job: str, book: Book, store: Store, trial: Trial) -> None:
+    if trial.status is Status.STOPPING:
+        code, reason = trial.reason_code or "stopped", trial.reason or "it was being stopped"
+        book.move(trial, Status.STOPPED, reason_code=code, reason=reason, ended=book.clock.now())
     elif trial.status is Status.IN_PROGRESS or trial.reason_code == "interrupted":
-        retry = last is not None and last.status is ExecutionStatus.FAILED
+        executions = [*store.read(Executions(job, trial=trial.number))]
+        retry = bool(executions) and executions[-1].status is ExecutionStatus.FAILED
         book.waiting.append((trial.number, Purpose.RETRY if retry else Purpose.CONTINUE))

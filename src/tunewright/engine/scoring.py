@@ -39,9 +39,7 @@ def score(
         seen: what the execution reported; what it returned is added to its metrics.
         returned: metrics by name, or a number for the first objective, or None.
     """
-    if returned is not None:
-        final = returned if isinstance(returned, Mapping) else {objectives[0].metric: float(returned)}
-        seen.add(seen.step, final, objectives)
+    add_returned(objectives, seen, returned)
     values = []
     for objective in objectives:
         value = (seen.best if objective.which == "best" else seen.metrics).get(objective.metric)
@@ -53,6 +51,13 @@ def score(
             return Failure(FailureKind.INFINITE, f"{objective.metric} is infinite ({value:+})")
         values.append(value)
     return tuple(values)
+
+
+def add_returned(objectives: Sequence[Objective], seen: Seen, returned: Mapping[str, float] | float | None) -> None:
+    """Adds what an execution returned to its metrics; see `score`."""
+    if returned is not None:
+        final = returned if isinstance(returned, Mapping) else {objectives[0].metric: float(returned)}
+        seen.add(seen.step, final, objectives)
 
 
 def shown(objectives: Sequence[Objective], seen: Seen) -> tuple[float, ...] | None:

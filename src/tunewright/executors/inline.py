@@ -51,9 +51,14 @@ class InlineExecutor:
                 rule = "can't be enforced by the inline executor, which shares the process; use executor='process'"
                 raise InvalidInput(f"resources.{name}", rule, getattr(resources, name))
         self._task = task
-        self.in_training = False
         self._launched: Launch | None = None
         self._channel: _DirectChannel | None = None
+
+    @property
+    def in_training(self) -> bool:
+        """Whether training code runs at this moment, and not the controller that it reported to. For signal handlers."""
+        channel = self._channel
+        return channel is not None and channel.in_training
 
     def launch(self, launch: Launch) -> None:
         """Keeps an execution for the next `poll`."""
@@ -116,9 +121,11 @@ class InlineExecutor:
             return made
 
         before = report.set_current_trial(None)
+        channel.in_training = True
         try:
             return perform(self._task, trial.params, channel, start)
         finally:
+            channel.in_training = False
             report.set_current_trial(before)
 
 
@@ -128,15 +135,17 @@ class _DirectChannel(report.Channel):
     Attributes:
         deliver: the controller's callback.
         broken: what the callback raised. It belongs to the caller of `poll`, not to training code, which is told to stop.
+        in_training: whether training code runs, and not the callback.
     """
 
-    __slots__ = ("_first", "_flushed", "_reports", "broken", "deliver", "token")
+    __slots__ = ("_first", "_flushed", "_reports", "broken", "deliver", "in_training", "token")
 
     def __init__(self, token: str, until: int | None, deliver: Callable[[ExecutorEvent], None] | None = None) -> None:
         super().__init__(until)
         self.token = token
         self.deliver = deliver
         self.broken: BaseException | None = None
+        self.in_training = False
         self._reports: list[Report] = []
         self._first = 0
         self._flushed = time.monotonic()
@@ -165,8 +174,10 @@ class _DirectChannel(report.Channel):
         assert self.deliver is not None, "reports come only from within poll"
         if self.broken is not None:
             return
+        training, self.in_training = self.in_training, False
         try:
             self.deliver(event)
         except BaseException as error:
             self.broken = error
             self.take({"halt": "stop", "reason": "its controller failed"})
+        self.in_training = training

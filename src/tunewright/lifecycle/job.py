@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +11,8 @@ from typing import Any, NamedTuple
 from tunewright.errors import InvalidInput, NotFound
 from tunewright.interfaces import Store
 from tunewright.lifecycle import ownership
-from tunewright.lifecycle.running import job_folder, stored_job
+from tunewright.lifecycle.folders import job_folder
+from tunewright.lifecycle.running import stored_job
 from tunewright.objective import Objective
 from tunewright.queries import Executions, Point, Points, Trials
 from tunewright.records import (
@@ -253,6 +255,8 @@ class Job:
     def wait(self, timeout: float | None = None) -> Job:
         """Waits for the job's end, at most `timeout` seconds, and returns this handle.
 
+        Nothing is waited for when no process runs the job any more; then its status isn't an end.
+
         Raises:
             TrialsFailed, StoreError, InvalidInput: what ended the job, when it runs in this process.
         """
@@ -261,14 +265,13 @@ class Job:
             if self._error is not None and not self._thread.is_alive():
                 raise self._error
             return self
-        import time
-
         end = None if timeout is None else time.monotonic() + timeout
-        while self.status not in TERMINAL:
+        while (record := self.record).status not in TERMINAL:
             left = 1.0 if end is None else min(1.0, end - time.monotonic())
-            if left <= 0:
+            abandoned = record.owner is None or ownership.is_dead(record.owner)
+            if left <= 0 or (abandoned and record.status is not Status.PENDING):
                 break
-            self._store.wait(self.name, self.record.event, left)
+            self._store.wait(self.name, record.event, left)
         return self
 
     def _request(self, kind: str, payload: Mapping[str, Any] | None = None) -> None:

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from tunewright import catalog
 from tunewright.errors import InvalidInput, nearest
@@ -18,6 +18,7 @@ from tunewright.resources import Resources, seconds
 from tunewright.space import SearchSpace
 from tunewright.spec import JobSpec, Limits, Retries, at_least
 
+Given = TypeVar("Given")
 NOT_YET = ("warm_start", "cost", "notify", "fidelity")
 
 
@@ -25,7 +26,7 @@ NOT_YET = ("warm_start", "cost", "notify", "fidelity")
 class Request:
     """A job that can start: what was asked for, and the parts that were chosen for it.
 
-    `strategy_note` says which strategy "auto" picked and why; `executor` is None when one is to be made by its name.
+    `executor` is None when one is to be made by its name; `notes` are lines that a person should read before it starts.
     """
 
     function: Callable[..., Any] | None
@@ -34,6 +35,12 @@ class Request:
     stopper: Stopper | None
     executor: Executor | None
     notes: tuple[str, ...] = ()
+
+    @property
+    def strategy_note(self) -> str | None:
+        """Which strategy it is, or which one "auto" chose and why; None when the strategy doesn't say."""
+        reason = getattr(self.strategy, "reason", None)
+        return f"strategy {reason}" if isinstance(reason, str) else None
 
 
 def make_request(
@@ -68,8 +75,10 @@ def make_request(
         InvalidInput: the first argument that breaks its rule.
     """
     _refuse_unknown(not_yet)
-    if function is not None and not callable(function):
-        raise InvalidInput("function", "must be callable with a trial", function)
+    if function is None and not isinstance(executor, str):
+        pass  # whoever executes the trials has what is to be executed
+    elif not callable(function):
+        raise InvalidInput("train", "must be callable with a trial", function)
     searched = _space(space, fixed)
     goals = objectives(metric, goal, objective)
     notes = _goal_notes(goals, goal_given=goal is not None or objective is not None)
@@ -81,23 +90,21 @@ def make_request(
     at_least("seed", seed, 0)
     if max_step is not None:
         at_least("max_step", max_step, 1)
-    resources = resources or Resources()
+    resources = _of_class("resources", resources, Resources)
+    retries = _of_class("retries", retries, Retries)
     inline = executor == "inline"
-    made = None if isinstance(executor, str) else _executor_object(executor)
-    parallel = made.slots if made is not None else _parallel(max_parallel, resources, limits, inline=inline)
-    if isinstance(executor, str):
-        catalog.load("executors", executor)
+    made = _executor(executor)
+    parallel = _parallel(max_parallel, resources, limits, inline=inline)
+    if made is not None:
+        parallel = made.slots
     spec = JobSpec(
         searched, goals, limits, seed,
         requirements=requirements(require), max_parallel=parallel, max_step=max_step,
         strategy=_label(strategy), stopper=None if stopper in (None, "auto") else _label(stopper),
-        executor=_label(executor), resources=resources, retries=retries or Retries(), tags=_tags(tags),
-        lease=float(os.environ.get("TUNEWRIGHT_LEASE", "30")),
+        executor=_label(executor), resources=resources, retries=retries, tags=_tags(tags),
+        lease=seconds("TUNEWRIGHT_LEASE", os.environ.get("TUNEWRIGHT_LEASE", "30")),
     )  # fmt: skip
     chosen, chosen_stopper = choose(spec, strategy, stopper)
-    reason = getattr(chosen, "reason", None)
-    if isinstance(reason, str):
-        notes.append(f"strategy {reason}")
     return Request(function, spec, chosen, chosen_stopper, made, tuple(notes))
 
 
@@ -165,10 +172,25 @@ def _parallel(max_parallel: int | str, resources: Resources, limits: Limits, *, 
     return most if limits.max_trials is None else min(most, limits.max_trials)
 
 
-def _executor_object(executor: object) -> Executor:
+def _executor(executor: object) -> Executor | None:
+    """An executor that was given as an object; None for a name. Raises InvalidInput."""
+    if isinstance(executor, str):
+        if executor == "simulated":
+            raise InvalidInput("executor", "must be a SimulatedExecutor object, for it needs what to simulate", executor)
+        catalog.load("executors", executor)
+        return None
     if not all(callable(getattr(executor, name, None)) for name in ("launch", "poll", "order", "adopt", "close")):
         raise InvalidInput("executor", f"must be a name ({', '.join(catalog.names('executors'))}) or an Executor", executor)
     return executor  # type: ignore[return-value]
+
+
+def _of_class(field: str, given: object, kind: type[Given]) -> Given:
+    """An options object, or the default one for None. Raises InvalidInput."""
+    if given is None:
+        return kind()
+    if not isinstance(given, kind):
+        raise InvalidInput(field, f"must be a tunewright.{kind.__name__}", given)
+    return given
 
 
 def _label(given: object) -> str:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from tunewright.engine.controller import Controller, Parts
 from tunewright.engine.listener import Listener
-from tunewright.errors import InvalidInput, JobTaken, NotFound, StoreFull, TrialsFailed
+from tunewright.errors import InvalidInput, JobTaken, NotFound, StoreError, StoreFull, TrialsFailed, nearest
 from tunewright.interfaces import Clock, Executor, Failure, Fence, Store
 from tunewright.lifecycle import ownership
+from tunewright.lifecycle.folders import job_folder
 from tunewright.lifecycle.request import Request
 from tunewright.queries import Jobs
 from tunewright.records import JobState, Status, TuningJob
@@ -37,16 +37,9 @@ def stored_job(store: Store, name: str) -> TuningJob:
     """A job's record. Raises NotFound with the nearest names."""
     for job in store.read(Jobs(names=(name,))):
         return job
-    from tunewright.errors import nearest
-
     known = [job.name for job in store.read(Jobs())]
     hint = nearest(name, known) if known else "the store holds no job"
     raise NotFound("job", f"must be in the store ({hint})", name)
-
-
-def job_folder(store: Store, job: TuningJob) -> Path:
-    """Where a job's files are."""
-    return Path(job.folder) if job.folder else Path(store.folder or tempfile.gettempdir()) / "jobs" / job.name
 
 
 def claim(store: Store, name: str, lease: float) -> Fence:
@@ -72,19 +65,27 @@ class Run:
     """One controller's run of a job.
 
     Args:
-        make_executor: makes the executor once the job is claimed.
+        prepare: called once the job is claimed, before anything of it is read.
+        make_executor: makes the executor, given the job's folder.
     """
 
     def __init__(
-        self, store: Store, name: str, request: Request, listener: Listener, make_executor: Callable[[Path], Executor]
+        self,
+        store: Store,
+        name: str,
+        request: Request,
+        listener: Listener,
+        prepare: Callable[[], None],
+        make_executor: Callable[[Path], Executor],
     ) -> None:
         self._store, self._name, self._request = store, name, request
         spec = request.spec
         self._fence = claim(store, name, spec.lease)
         try:
+            prepare()
             job = stored_job(store, name)
             folder = job_folder(store, job)
-            executor = request.executor or make_executor(folder)
+            self._executor = executor = request.executor or make_executor(folder)
             clock: Clock = executor if callable(getattr(executor, "now", None)) else SystemClock()  # type: ignore[assignment]
             parts = Parts(request.strategy, request.stopper, executor, store, clock, listener)
             self._controller = Controller(job, spec, parts, self._fence, str(folder))
@@ -96,6 +97,10 @@ class Run:
         """Ends the run soon; the job can be resumed."""
         self._controller.interrupt()
 
+    def in_training(self) -> bool:
+        """Whether training code is what this thread is busy with."""
+        return bool(getattr(self._executor, "in_training", False))
+
     def __call__(self) -> JobState:
         """Runs to the end. Raises as `Controller.run`; StoreFull says what to do."""
         try:
@@ -104,7 +109,8 @@ class Run:
             hint = f"free some space, then: tunewright resume {self._name}"
             raise StoreFull(f"{error}. What was committed is safe; {hint}") from error
         finally:
-            self._store.release(self._fence)
+            with suppress(StoreError):  # a store that takes nothing any more says so by what is being raised already
+                self._store.release(self._fence)
         return state
 
     def raise_failure(self, state: JobState) -> None:
@@ -124,13 +130,14 @@ def _cause(failure: Failure) -> BaseException:
 
 
 @contextmanager
-def signals(interrupt: Callable[[], None], *, raise_at_once: bool) -> Iterator[None]:
-    """Ctrl-C and SIGTERM end a run in an orderly way; the second Ctrl-C raises KeyboardInterrupt.
+def signals(interrupt: Callable[[], None], in_training: Callable[[], bool]) -> Iterator[None]:
+    """Ctrl-C and SIGTERM end a run in an orderly way. After a second Ctrl-C, KeyboardInterrupt leaves this context too.
 
     A SIGTERM that would have killed the process does so after the orderly end.
 
     Args:
-        raise_at_once: training code runs in this thread, so the first Ctrl-C has to break it off by KeyboardInterrupt.
+        in_training: whether training code runs in this thread, so that the first Ctrl-C has to break it off by
+            KeyboardInterrupt. Nothing else is broken off by the first one.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -142,7 +149,7 @@ def signals(interrupt: Callable[[], None], *, raise_at_once: bool) -> Iterator[N
         nonlocal pressed
         pressed += 1
         interrupt()
-        if raise_at_once or pressed > 1:
+        if pressed > 1 or in_training():
             raise KeyboardInterrupt
 
     def on_terminate(signum: int, frame: FrameType | None) -> None:
@@ -161,3 +168,5 @@ def signals(interrupt: Callable[[], None], *, raise_at_once: bool) -> Iterator[N
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
         if terminated:
             os.kill(os.getpid(), signal.SIGTERM)
+    if pressed > 1:
+        raise KeyboardInterrupt

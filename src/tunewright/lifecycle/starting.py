@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import atexit
-import tempfile
+import shutil
 import threading
 import warnings
 from collections.abc import Callable
@@ -15,10 +15,11 @@ from tunewright.engine.listener import Listener, Silent
 from tunewright.errors import InvalidInput, JobChanged, JobExists
 from tunewright.interfaces import Executor, Store
 from tunewright.lifecycle import saved
+from tunewright.lifecycle.folders import job_folder, new_folder
 from tunewright.lifecycle.job import Job, StoredTrial
 from tunewright.lifecycle.naming import check_name, free_name
 from tunewright.lifecycle.request import Request, choose
-from tunewright.lifecycle.running import Run, job_folder, signals, stored_job
+from tunewright.lifecycle.running import Run, signals, stored_job
 from tunewright.progress.brief import Brief
 from tunewright.progress.opening import Progress, open_progress
 from tunewright.queries import Jobs, Trials
@@ -29,36 +30,33 @@ OnTrial = Callable[[StoredTrial], object]
 
 
 class Prepared:
-    """A job that is in its store and ready to run in this process."""
+    """A job that is in its store and ready to run in this process.
 
-    def __init__(self, store: Store, name: str, request: Request) -> None:
+    Args:
+        on_claim: called once the job is this process's, before it is read again: brings its files up to date.
+    """
+
+    def __init__(self, store: Store, name: str, request: Request, on_claim: Callable[[], None] | None = None) -> None:
         self.job, self._store, self._request = Job(store, name), store, request
+        self._on_claim = on_claim or (lambda: None)
 
     def run(self, progress: str | bool | None, on_trial: OnTrial | None) -> Job:
         """Runs the job to its end in this thread; Ctrl-C ends it in an orderly way."""
-        name, request = self.job.name, self._request
-        with self._display(progress) as display:
-            run = Run(self._store, name, request, self._listener(display, on_trial), self._make_executor)
-            for note in request.notes:
-                display.message(note)
-            with signals(run.interrupt, raise_at_once=request.spec.executor == "inline"):
-                state = run()
-            display.finish()
-        run.raise_failure(state)
+        display = self._display(progress)
+        run = self._claimed(display, on_trial)
+        with signals(run.interrupt, run.in_training):
+            self._watch(display, run)
         return self.job
 
     def start(self, progress: str | bool | None, on_trial: OnTrial | None) -> Job:
         """Runs the job in a background thread of this process."""
         display = self._display(progress)
-        run = Run(self._store, self.job.name, self._request, self._listener(display, on_trial), self._make_executor)
+        run = self._claimed(display, on_trial)
         job = self.job
 
         def work() -> None:
             try:
-                with display:
-                    state = run()
-                    display.finish()
-                run.raise_failure(state)
+                self._watch(display, run)
             except BaseException as error:
                 job._error = error
 
@@ -72,6 +70,20 @@ class Prepared:
         atexit.register(leave)
         return job
 
+    def _claimed(self, display: Progress, on_trial: OnTrial | None) -> Run:
+        listener = display if on_trial is None else _Heard(display, on_trial, self.job)
+        return Run(self._store, self.job.name, self._request, listener, self._on_claim, self._make_executor)
+
+    def _watch(self, display: Progress, run: Run) -> None:
+        """Runs to the end under a display. Raises what a failed job means."""
+        with display:
+            for note in (*self._request.notes, self._request.strategy_note):
+                if note is not None:
+                    display.message(note)
+            state = run()
+            display.finish()
+        run.raise_failure(state)
+
     def _display(self, progress: str | bool | None) -> Progress:
         record, spec = self.job.record, self._request.spec
         earlier = [*self._store.read(Trials(self.job.name))]
@@ -83,9 +95,6 @@ class Prepared:
             spec.max_parallel, record.state.elapsed, spec.seed, default, more,
         )  # fmt: skip
         return open_progress(progress, brief, earlier)
-
-    def _listener(self, display: Listener, on_trial: OnTrial | None) -> Listener:
-        return display if on_trial is None else _Heard(display, on_trial, self.job)
 
     def _make_executor(self, folder: Path) -> Executor:
         from tunewright.executors.task import Task
@@ -117,25 +126,21 @@ def prepare(
     """
     if name is not None:
         check_name(name)
-        found = [*store.read(Jobs(names=(name,)))]
-        if found and not resume:
-            rule = f"is taken; choose another name, or go on with that job by resume=True (tunewright resume {name})"
-            raise JobExists("name", rule, name)
-        if found:
-            return _again(store, found[0], request, strategy, stopper)
+        for found in store.read(Jobs(names=(name,))):
+            if not resume:
+                raise _taken(name)
+            return _again(store, found, request, strategy, stopper)
     request = _with_function(request)
     taken = {job.name for job in store.read(Jobs())} if name is None else set()
     while True:
         chosen = name or free_name(request.spec.function, taken)
-        root = Path(store.folder) if store.folder else Path(tempfile.mkdtemp(prefix="tunewright-"))
-        folder = root / "jobs" / chosen
-        job = TuningJob(chosen, request.spec.to_json(), folder=str(folder))
-        _save(store, request, strategy, stopper, folder)
         try:
-            store.create(job)
-        except JobExists:
+            _create(store, chosen, request, strategy, stopper)
+        except JobExists:  # another process was quicker
+            if name is not None and not resume:
+                raise _taken(name) from None
             if name is not None:
-                raise
+                return prepare(store, request, name=name, resume=True, strategy=strategy, stopper=stopper)
             taken.add(chosen)
             continue
         break
@@ -143,6 +148,22 @@ def prepare(
     if default is not None and request.spec.strategy != "grid":
         store.request(chosen, Command("enqueue", {"params": default, "reason": "the space's default"}))
     return Prepared(store, chosen, request)
+
+
+def _create(store: Store, name: str, request: Request, strategy: object, stopper: object) -> None:
+    """Saves what a job needs in a new folder, then adds it to its store; leaves nothing behind when either fails."""
+    folder = new_folder(store, name)
+    try:
+        _save(store, request, strategy, stopper, folder)
+        store.create(TuningJob(name, request.spec.to_json(), folder=str(folder)))
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _taken(name: str) -> JobExists:
+    rule = f"is taken; choose another name, or go on with that job by resume=True (tunewright resume {name})"
+    return JobExists("name", rule, name)
 
 
 def take_up(store: Store, name: str, given: Limits) -> Prepared:
@@ -171,8 +192,7 @@ def take_up(store: Store, name: str, given: Limits) -> Prepared:
         from tunewright.executors.shipping import load_function
 
         function = load_function(job_folder(store, job)).function
-    _ask_to_run(store, job)
-    return Prepared(store, name, Request(function, spec, chosen, stopper, None))
+    return Prepared(store, name, Request(function, spec, chosen, stopper, None), lambda: _ask_to_run(store, name))
 
 
 def _again(store: Store, job: TuningJob, request: Request, strategy: object, stopper: object) -> Prepared:
@@ -186,15 +206,18 @@ def _again(store: Store, job: TuningJob, request: Request, strategy: object, sto
     spec = replace(request.spec, seed=int(job.spec["seed"]))
     chosen, chosen_stopper = choose(spec, strategy, stopper)
     request = replace(request, spec=spec, strategy=chosen, stopper=chosen_stopper)
-    _save(store, request, strategy, stopper, job_folder(store, job))
-    _ask_to_run(store, job)
-    return Prepared(store, job.name, request)
+
+    def on_claim() -> None:
+        _save(store, request, strategy, stopper, job_folder(store, job))
+        _ask_to_run(store, job.name)
+
+    return Prepared(store, job.name, request, on_claim)
 
 
-def _ask_to_run(store: Store, job: TuningJob) -> None:
+def _ask_to_run(store: Store, name: str) -> None:
     """Overrules a stop or pause that nobody obeyed, or that ended the job."""
-    if job.wanted is not Wanted.RUN:
-        store.request(job.name, Command("resume"))
+    if stored_job(store, name).wanted is not Wanted.RUN:
+        store.request(name, Command("resume"))
 
 
 def _with_function(request: Request) -> Request:

@@ -5,45 +5,34 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, NamedTuple, overload
 
 from tunewright.engine.book import Book, Live
+from tunewright.engine.commands import Commands
 from tunewright.engine.journal import Journal
+from tunewright.engine.launching import Launcher
 from tunewright.engine.lease import LeaseKeeper
 from tunewright.engine.listener import Silent
 from tunewright.engine.outcomes import Outcomes
-from tunewright.engine.recovery import last_checkpoint, recover, seen_before
-from tunewright.errors import InvalidInput, SearchFinished
+from tunewright.engine.recovery import recover
+from tunewright.errors import InvalidInput, JobChanged, JobExists, SearchFinished
 from tunewright.history import Ledger
-from tunewright.interfaces import (
-    Adopted,
-    Checkpointed,
-    Continue,
-    Dead,
-    ExecutorEvent,
-    Exhausted,
-    Exited,
-    Failure,
-    Halt,
-    Launch,
-    Measure,
-    New,
-    Order,
-    Reported,
-    Store,
-    Wait,
-)
+from tunewright.interfaces import Checkpointed, Exited, Failure, Fence, Halt, New, Reported, Store
 from tunewright.lifecycle.job import Job, StoredTrial
 from tunewright.lifecycle.naming import check_name, free_name
-from tunewright.lifecycle.request import make_request
+from tunewright.lifecycle.outside import OVERDUE, Outside
+from tunewright.lifecycle.request import choose, make_request
 from tunewright.lifecycle.running import SystemClock, claim, stored_job
 from tunewright.objective import Objective
 from tunewright.queries import Jobs, Trials
-from tunewright.records import FailureKind, Purpose, Report, Status, TuningJob, changed
+from tunewright.records import TERMINAL, CommandHandled, FailureKind, Report, SpecChange, Status, TuningJob
+from tunewright.report import as_number
 from tunewright.resources import seconds
 from tunewright.space import SearchSpace
-from tunewright.spec import at_least
+from tunewright.spec import JobSpec, at_least
+from tunewright.store import open_store
 
 
 class AskedTrial(NamedTuple):
@@ -99,7 +88,7 @@ class Tuner:
         goal: str | None = None,
         objective: Objective | Sequence[Objective] | None = None,
         strategy: object = "auto",
-        stopper: object = None,
+        stopper: object = "auto",
         max_trials: int | None = None,
         max_step: int | None = None,
         fixed: Mapping[str, Any] | None = None,
@@ -112,28 +101,45 @@ class Tuner:
             if goal is None:
                 raise InvalidInput("goal", "must be given, 'minimize' or 'maximize', when no metric is named")
             metric = "objective"
-        request = make_request(
+        clock, lasts = SystemClock(), seconds("lease", lease)
+        spec = make_request(
             None, space, metric=metric, goal=goal, objective=objective, strategy=strategy, stopper=stopper,
-            max_trials=max_trials, max_step=max_step, fixed=fixed, seed=seed, executor=_Outside(), limited=False,
-        )  # fmt: skip
-        self._spec, self._strategy, self._stopper = request.spec, request.strategy, request.stopper
-        self._lease = seconds("lease", lease)
-        self._outside = _Outside(self._lease)
-        self._store, record = _stored(store, name, request.spec)
-        self._job = Job(self._store, record.name)
-        fence = claim(self._store, record.name, self._spec.lease)
-        record = stored_job(self._store, record.name)
-        clock = SystemClock()
-        journal = Journal(self._store, fence, clock, record.event)
-        ledger = Ledger(self._spec.space, self._spec.objectives)
-        folder = f"{self._store.folder}/jobs/{record.name}"
-        self._book = Book(self._spec, record.state, journal, ledger, clock, Silent(), folder)
-        self._outcomes = Outcomes(record.name, self._book, self._outside, self._store, self._stopper, 0.0)
-        self._queue: list[New] = []
-        recover(record.name, self._book, self._store, self._outside, self._outcomes.handle)
-        self._book.set_state(Status.IN_PROGRESS, reason_code=None, reason=None, started=record.state.started or clock.now())
-        self._book.commit()
+            max_trials=max_trials, max_step=max_step, fixed=fixed, seed=seed, executor=Outside(clock, None), limited=False,
+        ).spec  # fmt: skip
+        self._store = open_store("memory" if store is None else store)
+        name = _made(self._store, name, spec)
+        fence = claim(self._store, name, spec.lease)
+        try:
+            record = stored_job(self._store, name)
+            self._spec = spec = replace(spec, seed=int(record.spec["seed"]))
+            self._job = Job(self._store, name)
+            self._outside = Outside(clock, None if self._store.location is None else lasts)
+            journal = Journal(self._store, fence, clock, record.event)
+            ledger = Ledger(spec.space, spec.objectives)
+            self._book = book = Book(spec, record.state, journal, ledger, clock, Silent(), str(self._job.folder))
+            chosen, chosen_stopper = choose(spec, strategy, stopper)
+            self._outcomes = Outcomes(name, book, self._outside, self._store, chosen_stopper, 0.0)
+            self._commands = Commands(name, spec.space, self._store)
+            self._launcher = Launcher(name, book, self._outcomes, self._commands, self._store, chosen, chosen_stopper)
+            recover(name, book, self._store, self._outside, self._outcomes)
+            self._begin(record)
+        except BaseException:
+            self._store.release(fence)
+            raise
         self.close = _closer(self, self._store, fence)
+
+    def _begin(self, record: TuningJob) -> None:
+        self._go_on()
+        if (stored := self._spec.to_json()) != record.spec:
+            self._book.journal.put(SpecChange(stored))
+        self._book.commit()
+
+    def _go_on(self) -> None:
+        """The job is in progress, again when it had ended."""
+        state = self._book.state
+        if state.status is not Status.IN_PROGRESS:
+            started = state.started or self._book.clock.now()
+            self._book.set_state(Status.IN_PROGRESS, reason_code=None, reason=None, started=started, ended=None)
 
     # --- asking ---
 
@@ -147,73 +153,51 @@ class Tuner:
         """The next configuration to execute; with `n`, a list of at most `n`. Never blocks.
 
         Raises:
-            SearchFinished: nothing is left, or, without `n`, nothing before a pending trial is told.
+            SearchFinished: nothing is left, or, without `n`, nothing before a pending trial is told. With `n` the list is
+                empty then.
         """
         if n is not None:
             at_least("n", n, 1)
-        self._release_overdue()
-        found: list[AskedTrial] = []
-        reason = ""
-        while len(found) < (n or 1):
-            launches = self._next((n or 1) - len(found))
-            if isinstance(launches, str):
-                reason = launches
-                break
-            self._book.commit()
-            found += [self._asked(launch) for launch in launches]
-        if not found and (n is None or not self._book.live):
-            raise SearchFinished(reason)
-        return found if n is not None else found[0]
+        self._take_commands()
+        for live in [*self._book.live.values()]:
+            if self._outside.overdue(live.execution):
+                self._release(live, OVERDUE)
+        opened = self._launcher.next(n or 1)
+        if opened:
+            self._go_on()
+        self._book.commit()
+        if not opened:
+            reason = self._finished()
+            if n is None or not self._book.live:
+                raise SearchFinished(reason)
+        asked = [self._asked(live) for live in opened]
+        return asked[0] if n is None else asked
 
-    def _next(self, n: int) -> list[Launch] | str:
-        """At most `n` launches, or why there are none."""
-        book, limit = self._book, self._spec.limits.max_trials
-        if book.waiting:
-            number, purpose = book.waiting.popleft()
-            return [self._again(number, purpose, None)]
-        if limit is not None:
-            n = min(n, limit - book.total)
-            if n <= 0:
-                return f"all {limit} trials were made"
-        if self._queue:
-            return [self._open(self._queue.pop(0))]
-        answer = self._strategy.suggest(book.ledger.view(), n)
-        if isinstance(answer, Exhausted):
-            return answer.reason
-        if isinstance(answer, Wait):
-            return f"nothing to propose before a pending trial is told: {answer.reason}"
-        launches = []
-        for proposal in answer:
-            if isinstance(proposal, Continue):
-                launches.append(self._again(proposal.number, Purpose.CONTINUE, proposal.until))
-            else:
-                assert not isinstance(proposal, Measure), "ask and tell doesn't measure again"
-                launches.append(self._open(proposal))
-        return launches
+    def _finished(self) -> str:
+        """Why nothing can be asked. A search with nothing pending is over then, and stored so."""
+        book = self._book
+        code, reason = self._launcher.over() or ("waits", "a trial was released")
+        if book.live:
+            return f"nothing to propose before a pending trial is told: {reason}" if code == "waits" else reason
+        if code == "waits":
+            code, reason = "exhausted", f"the strategy waits, but no trial is pending: {reason}"
+        if book.state.status is Status.IN_PROGRESS:
+            status = Status.COMPLETED if book.counts[Status.COMPLETED] else Status.FAILED
+            book.set_state(status, reason_code=code, reason=reason, ended=book.clock.now())
+            book.commit()
+        return reason
 
-    def _open(self, proposal: New) -> Launch:
-        launch = self._book.open_trial(proposal)
-        return self._with_until(launch) if proposal.until is None else launch
-
-    def _again(self, number: int, purpose: Purpose, until: int | None) -> Launch:
-        book, job = self._book, self._job.name
-        trial = book.trials[number]
-        book.commit()
-        checkpoint = last_checkpoint(job, self._store, trial)
-        seen = seen_before(job, book, self._store, trial, checkpoint.step if checkpoint else 0)
-        launch = book.open_again(trial, purpose, until=until, seen=seen, checkpoint=checkpoint)
-        return self._with_until(launch) if until is None else launch
-
-    def _with_until(self, launch: Launch) -> Launch:
-        if self._stopper is None:
-            return launch
-        execution = self._outcomes.set_first_until(self._book.live[launch.execution.token])
-        return changed(launch, execution=execution)
-
-    def _asked(self, launch: Launch) -> AskedTrial:
+    def _asked(self, live: Live) -> AskedTrial:
+        launch = self._book.launch_of(live)
         trial, execution = launch.trial, launch.execution
         params = self._spec.space.realize(trial.params)
         return AskedTrial(trial.number, params, trial.seed, execution.from_step, execution.fidelity, execution.token)
+
+    def _take_commands(self) -> None:
+        """Carries out what people left for this job in its store: configurations to try. There is nothing else to obey."""
+        for command, wrong in self._commands.new():
+            answer = f"refused: {wrong}" if wrong else f"refused: {command.kind} is up to whoever asks and tells"
+            self._book.journal.put(CommandHandled(command.id, answer))
 
     # --- telling ---
 
@@ -223,24 +207,26 @@ class Tuner:
         """What came out of a trial: the objective as a number, or metrics by name, or why it failed.
 
         Telling the same again does nothing. A value that isn't finite, or misses an objective, makes the trial a failed one.
+        A trial that was released may be told as long as nobody has asked it again.
 
         Raises:
             InvalidInput: the trial was told something else before, was never asked, or neither or both were given.
         """
         if (value is None) == (failed is None):
             raise InvalidInput("value", "must be given, or failed= with the reason, and not both")
-        returned = None if value is None else _told(value, self._spec.objectives)
-        live = self._find(trial)
+        if failed is not None and (not isinstance(failed, str) or not failed):
+            raise InvalidInput("failed", "must be the reason, as text", failed)
+        returned = None if value is None else self._told(value)
+        live = self._live(trial) or self._taken_back(trial)
         if live is None:
             self._compare(trial, returned, failed)
             return
-        now, token = self._book.clock.now(), live.execution.token
+        now, token = self._book.clock.now(), live.token
         if failed is not None:
-            failure = Failure(FailureKind.CRASH, failed)
-            self._outcomes.handle(Exited(token, "failed", now, failure=failure))
+            self._outcomes.handle(Exited(token, "failed", now, failure=Failure(FailureKind.CRASH, failed)))
         else:
             self._outcomes.handle(Exited(token, "completed", now, returned))
-        self._book.commit()
+        self._commit(token)
 
     def report(
         self, trial: AskedTrial | int, *, step: int, value: float | None = None, metrics: Mapping[str, float] | None = None
@@ -255,45 +241,47 @@ class Tuner:
         at_least("step", step, 1)
         if (value is None) == (metrics is None):
             raise InvalidInput("value", "must be given, or metrics=, and not both")
-        told = _told(value if value is not None else metrics, self._spec.objectives)  # type: ignore[arg-type]
-        live = self._find(trial)
-        if live is None:
-            raise InvalidInput("trial", "must be pending; it was told, released, stopped or never asked", _number(trial))
-        now, token, until = self._book.clock.now(), live.execution.token, live.execution.until_step
-        if until is not None and step >= until:  # whoever asks can go on from here: that is a checkpoint
+        told = self._told(value if value is not None else metrics)
+        live = self._asked_last(trial)
+        if step <= live.seen.step:
+            raise InvalidInput("step", f"must be after step {live.seen.step}, the last one", step)
+        now, token = self._book.clock.now(), live.token
+        last = self._spec.max_step is not None and step >= self._spec.max_step
+        if last:
+            live.until = None  # what has come to its end isn't judged any more
+        elif live.until is not None and step >= live.until:  # whoever asks can go on from here: that is a checkpoint
             self._outcomes.handle(Checkpointed(token, step, "", now))
         self._outcomes.handle(Reported(token, live.reports, (Report(step, told, now),)))
-        order = self._outside.orders.pop(token, None)
+        order = self._outside.orders.get(token)
         verdict = Verdict("continue", "")
-        if isinstance(order, Halt):
-            outcome = "paused" if order.action == "pause" else "stopped"
-            self._outcomes.handle(Exited(token, outcome, now))
-            verdict = Verdict(order.action, order.reason)
-        elif self._spec.max_step is not None and step >= self._spec.max_step:
+        if last:
             self._outcomes.handle(Exited(token, "completed", now))
             verdict = Verdict("stop", f"max_step {self._spec.max_step} was reached")
-        self._book.commit()
+        elif isinstance(order, Halt):
+            self._outcomes.handle(Exited(token, "paused" if order.action == "pause" else "stopped", now))
+            verdict = Verdict(order.action, order.reason)
+        self._commit(token)
         return verdict
 
     def add(self, params: Mapping[str, Any], value: float | Mapping[str, float]) -> AskedTrial:
         """A result that was never asked for. Raises InvalidInput when the configuration isn't one of the space."""
-        told = _told(value, self._spec.objectives)
-        launch = self._book.open_trial(New(self._spec.space.validate(params), "added"))
-        asked = self._asked(launch)
-        self.tell(asked, told)
+        told = self._told(value)
+        live = self._book.open_trial(New(self._spec.space.validate(params), "added"))
+        self._go_on()
+        asked = self._asked(live)
+        self._outcomes.handle(Exited(live.token, "completed", self._book.clock.now(), told))
+        self._commit(live.token)
         return asked
 
     def enqueue(self, params: Mapping[str, Any]) -> None:
         """Has a configuration asked before anything that the strategy proposes. Raises InvalidInput."""
-        self._queue.append(New(self._spec.space.validate(params), "enqueued"))
+        self._job.enqueue(params)
 
     def release(self, trial: AskedTrial | int) -> None:
         """Gives a pending trial back: the next `ask` hands it out again. Raises InvalidInput when it isn't pending."""
-        live = self._find(trial)
-        if live is None:
-            raise InvalidInput("trial", "must be pending", _number(trial))
-        self._release(live, "released")
-        self._book.commit()
+        live = self._asked_last(trial)
+        self._release(live, Failure(FailureKind.LOST, "released"))
+        self._commit(live.token)
 
     # --- results ---
 
@@ -314,11 +302,25 @@ class Tuner:
 
     # --- pending trials ---
 
-    def _find(self, trial: AskedTrial | int) -> Live | None:
-        if isinstance(trial, AskedTrial) and trial.token in self._book.live:
-            return self._book.live[trial.token]
+    def _live(self, trial: AskedTrial | int) -> Live | None:
+        """The pending execution of a trial, whoever asked it last."""
         number = _number(trial)
-        return next((live for live in self._book.live.values() if live.trial.number == number), None)
+        return next((live for live in self._book.live.values() if live.number == number), None)
+
+    def _asked_last(self, trial: AskedTrial | int) -> Live:
+        """The pending execution of a trial, if this is it. Raises InvalidInput."""
+        live = self._live(trial)
+        if live is None or (isinstance(trial, AskedTrial) and trial.token != live.token):
+            raise InvalidInput("trial", "must be pending; it was told, released, stopped or never asked", _number(trial))
+        return live
+
+    def _taken_back(self, trial: AskedTrial | int) -> Live | None:
+        """A new execution of a trial that was released and that nobody has asked again."""
+        for waiting in self._book.waiting:
+            if waiting[0] == _number(trial):
+                self._book.waiting.remove(waiting)
+                return self._launcher.take_up(*waiting)
+        return None
 
     def _compare(self, trial: AskedTrial | int, told: dict[str, float] | None, failed: str | None) -> None:
         """Accepts what was told before, refuses anything else."""
@@ -328,22 +330,35 @@ class Tuner:
                 return
             if told is not None and all(_same(record.metrics.get(name), value) for name, value in told.items()):
                 return
-            rule = f"was told already and is {record.status.value}"
+            rule = f"was told already and is {record.status.value}" if record.status in TERMINAL else "must be pending"
             raise InvalidInput(f"trial {number}", rule, failed if told is None else told)
         raise InvalidInput("trial", "must be one that was asked", number)
 
-    def _release(self, live: Live, why: str) -> None:
-        token, now = live.execution.token, self._book.clock.now()
-        self._outcomes.handle(Exited(token, "lost", now, failure=Failure(FailureKind.LOST, why)))
+    def _release(self, live: Live, why: Failure) -> None:
+        self._outcomes.handle(Exited(live.token, "lost", self._book.clock.now(), failure=why))
 
-    def _release_overdue(self) -> None:
-        """In a store that others see, an asked trial that nobody tells of is handed out again."""
-        if self._store.location is None:
-            return
-        now = self._book.clock.now()
-        for live in [*self._book.live.values()]:
-            if (live.execution.started or now) + self._lease < now:
-                self._release(live, "released: it was not told within its lease")
+    def _commit(self, token: str) -> None:
+        """Stores what a call did; an execution that has ended needs its orders no more."""
+        self._book.commit()
+        if token not in self._book.live:
+            self._outside.orders.pop(token, None)
+
+    def _told(self, value: Any) -> dict[str, float]:
+        """Metrics by name, as numbers. Raises InvalidInput."""
+        objectives = self._spec.objectives
+        if not isinstance(value, Mapping):
+            if len(objectives) > 1:
+                raise InvalidInput("value", f"must hold all of {[o.metric for o in objectives]} by name", value)
+            value = {objectives[0].metric: value}
+        told = {}
+        for name, number in value.items():
+            if not isinstance(name, str) or not name:
+                raise InvalidInput("value", "must be a number, or numbers by the names of metrics", value)
+            try:
+                told[name] = as_number(name, number)
+            except ValueError:
+                raise InvalidInput(f"value of {name!r}", "must be a number", number) from None
+        return told
 
     def __enter__(self) -> Tuner:
         return self
@@ -352,57 +367,25 @@ class Tuner:
         self.close()
 
 
-class _Outside:
-    """The executor of ask and tell: the caller. It keeps the orders for the report that is being answered."""
-
-    slots = 1
-
-    def __init__(self, lease: float = 0.0) -> None:
-        self.orders: dict[str, Order] = {}
-        self._lease = lease
-
-    def launch(self, launch: Launch) -> None:
-        raise AssertionError("ask and tell launches nothing")
-
-    def poll(self, timeout: float, deliver: Callable[[ExecutorEvent], None]) -> None:
-        raise AssertionError("ask and tell polls nothing")
-
-    def order(self, token: str, order: Order) -> None:
-        self.orders[token] = order
-
-    def adopt(self, launch: Launch) -> Adopted | Dead:
-        """A trial asked by an earlier process is still pending while its lease lasts."""
-        execution, now = launch.execution, SystemClock.now()
-        if (execution.started or 0.0) + self._lease >= now:
-            return Adopted()
-        failure = Failure(FailureKind.LOST, "released: it was not told within its lease")
-        return Dead((Exited(execution.token, "lost", now, failure=failure),))
-
-    def close(self) -> None:
-        pass
-
-
-def _stored(store: str | Store | None, name: str | None, spec: Any) -> tuple[Store, TuningJob]:
-    """The store and the job in it, made when it is new."""
-    from tunewright.errors import JobChanged
-    from tunewright.store import open_store
-
-    opened = open_store("memory" if store is None else store)
+def _made(store: Store, name: str | None, spec: JobSpec) -> str:
+    """The name of the job in the store, made when it is new. Raises JobChanged when it is another search."""
     if name is not None:
         check_name(name)
-        for job in opened.read(Jobs(names=(name,))):
-            changed = spec.differences(job.spec)
-            if changed:
+    while True:
+        for job in store.read(Jobs(names=(name,))) if name is not None else ():
+            if changed := spec.differences(job.spec):
                 lines = "\n    ".join(changed)
                 raise JobChanged("name", f"must keep the space, metric and goal of job {name!r}:\n    {lines}")
-            return opened, job
-    taken = {job.name for job in opened.read(Jobs())}
-    job = TuningJob(name or free_name("tuner", taken), spec.to_json())
-    opened.create(job)
-    return opened, job
+            return job.name
+        chosen = name or free_name("tuner", {job.name for job in store.read(Jobs())})
+        try:
+            store.create(TuningJob(chosen, spec.to_json()))
+        except JobExists:  # another process was quicker
+            continue
+        return chosen
 
 
-def _closer(tuner: Tuner, store: Store, fence: Any) -> Callable[[], object]:
+def _closer(tuner: Tuner, store: Store, fence: Fence) -> Callable[[], object]:
     """Gives the job up when called, or when the tuner is gone; until then a stored job's lease is renewed."""
     keeper = LeaseKeeper(store, fence)
     if store.location is not None:
@@ -413,20 +396,6 @@ def _closer(tuner: Tuner, store: Store, fence: Any) -> Callable[[], object]:
         store.release(fence)
 
     return weakref.finalize(tuner, close)
-
-
-def _told(value: float | Mapping[str, float], objectives: Sequence[Objective]) -> dict[str, float]:
-    """Metrics by name, as numbers. Raises InvalidInput."""
-    given = value if isinstance(value, Mapping) else {objectives[0].metric: value}
-    if not isinstance(value, Mapping) and len(objectives) > 1:
-        raise InvalidInput("value", f"must hold all of {[o.metric for o in objectives]} by name", value)
-    told = {}
-    for name, number in given.items():
-        try:
-            told[name] = float(number)
-        except (TypeError, ValueError):
-            raise InvalidInput(f"value of {name!r}", "must be a number", number) from None
-    return told
 
 
 def _same(one: float | None, other: float) -> bool:

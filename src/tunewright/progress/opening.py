@@ -55,11 +55,7 @@ def open_progress(
     Raises:
         InvalidInput: an unknown kind.
     """
-    if kind is None or isinstance(kind, bool):
-        kind = "auto" if kind else "none"
-    if kind not in KINDS:
-        hint = nearest(kind, KINDS) if isinstance(kind, str) else f"known: {', '.join(KINDS)}"
-        raise InvalidInput("progress", f"must be one of {', '.join(KINDS)} ({hint})", kind)
+    kind = check_kind(kind)
     if kind == "none":
         return NoProgress()
     stream = sys.stdout if stream is None else stream
@@ -71,3 +67,13 @@ def open_progress(
     from tunewright.progress.plain import PlainProgress
 
     return PlainProgress(board, stream)
+
+
+def check_kind(kind: str | bool | None) -> str:
+    """The kind of display that is asked for, see `open_progress`. Raises InvalidInput."""
+    if kind is None or isinstance(kind, bool):
+        return "auto" if kind else "none"
+    if kind not in KINDS:
+        hint = nearest(kind, KINDS) if isinstance(kind, str) else f"known: {', '.join(KINDS)}"
+        raise InvalidInput("progress", f"must be one of {', '.join(KINDS)} ({hint})", kind)
+    return kind

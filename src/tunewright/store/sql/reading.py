@@ -83,7 +83,10 @@ def _one_of(column: ColumnElement[Any], name: str, members: tuple[Any, ...]) -> 
 
 
 def _limited(statement: Select[Any], limit: int | None) -> Select[Any]:
-    return statement if limit is None else statement.limit(bindparam("limit", type_=Integer()))
+    if limit is None:
+        return statement
+    # Without an offset of its own, SQLite's dialect adds one as a parameter that nobody fills.
+    return statement.limit(bindparam("limit", type_=Integer())).offset(literal_column("0", Integer()))
 
 
 # --- jobs ---

@@ -10,13 +10,15 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
 
 from tunewright.errors import StoreError, TunewrightError
 from tunewright.interfaces import Store
 from tunewright.lifecycle.ownership import describe, is_dead
 from tunewright.queries import Jobs
 from tunewright.records import TERMINAL, TuningJob
-from tunewright.store import default_location, open_store
+from tunewright.store import open_store
+from tunewright.store.location import locate
 
 GIBIBYTE = 2**30
 LOW_SPACE = 1 * GIBIBYTE
@@ -37,7 +39,7 @@ def examine(store: str | None = None) -> list[Check]:
     """All checks, in the order in which they should be read.
 
     Args:
-        store: an address; None: the default store. It is looked at and never changed; one that is not there yet isn't made.
+        store: an address; None: the default store. One that is not there yet isn't made.
     """
     looks: list[Callable[[], Iterator[Check]]] = [_python, _packages, _system, _cores, _memory, _gpus]
     checks = [check for look in looks for check in look()]
@@ -110,17 +112,16 @@ def _gpus() -> Iterator[Check]:
 
 def _store(address: str | None) -> Iterator[Check]:
     """The store opens, its jobs can be read, its device has space; and jobs that nobody runs any more."""
-    location = default_location() if address is None else address
     try:
+        place = locate(address)
+        if place.note:
+            yield Check("store", "warning", place.note)
+        if place.path is not None and not place.path.exists():
+            yield Check("store", "ok", f"{place.path} is not there yet; the first job makes it")
+            return
         opened = open_store(address, create=False)
-    except StoreError as error:
-        yield Check("store", "problem", f"{location}: {error}", "")
-        return
     except TunewrightError as error:
-        yield Check("store", "problem", str(error), "")
-        return
-    if opened is None:
-        yield Check("store", "ok", f"{location}: not there yet; the first job makes it")
+        yield Check("store", "problem", str(error))
         return
     try:
         yield from _opened_store(opened)
@@ -135,7 +136,7 @@ def _opened_store(store: Store) -> Iterator[Check]:
         yield Check("store", "problem", f"{store.location}: {error}")
         return
     yield Check("store", "ok", f"{store.location}: {len(jobs)} job{'' if len(jobs) == 1 else 's'}")
-    if store.folder is not None and os.path.isdir(store.folder):  # noqa: PTH112
+    if store.folder is not None and Path(store.folder).is_dir():
         free = shutil.disk_usage(store.folder).free
         level, advice = ("warning", "a full disk ends jobs; they can be resumed") if free < LOW_SPACE else ("ok", "")
         yield Check("disk", level, f"{free / GIBIBYTE:.1f} GiB are free where the store is", advice)

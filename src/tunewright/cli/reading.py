@@ -260,7 +260,7 @@ def _show_trial(store: StoreOfJobs, job: TuningJob, number: int, *, as_json: boo
             ]
             for s in series
         ]
-        print_table(["METRIC", "LAST", "MIN", "MAX", "REPORTS", "LAST STEP"], rows)
+        print_table(["REPORTED", "LAST", "MIN", "MAX", "TIMES", "LAST STEP"], rows)
     if len(executions) > 1 or any(execution.reason for execution in executions):
         print()
         print_table(

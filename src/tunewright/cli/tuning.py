@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -47,33 +50,34 @@ def tune(
     from tunewright.objective import Objective
     from tunewright.resources import Resources
 
-    function, module = load_target(target)
-    found = _space(module, space, parameters or [])
-    goals: dict[str, Any] = {"metric": metric, "goal": goal}
-    if goal_value is not None:
-        if metric is None:
-            raise InvalidInput("--target", "needs --metric, whose value it is", goal_value)
-        goals = {"objective": Objective(metric, goal, target=goal_value)}  # type: ignore[arg-type]
-    job = tune_function(
-        function,
-        found,
-        **goals,
-        max_trials=max_trials,
-        max_time=_number_or_text(max_time),
-        max_parallel="auto" if max_parallel is None else max_parallel,
-        strategy=strategy,
-        stopper=None if stopper == "none" else stopper,
-        max_step=max_step,
-        require=_requirements(require or []),
-        resources=Resources(cpus, int(gpus) if gpus == int(gpus) else gpus, memory, _number_or_text(trial_time)),
-        seed=seed,
-        name=name,
-        tags=dict(text.partition("=")[::2] for text in tags or []) or None,
-        store=store,
-        executor=executor,
-        resume=resume,
-        progress=_progress(as_json),
-    )
+    with _display(as_json) as progress:
+        function, module = load_target(target)
+        found = _space(module, space, parameters or [])
+        goals: dict[str, Any] = {"metric": metric, "goal": goal}
+        if goal_value is not None:
+            if metric is None:
+                raise InvalidInput("--target", "needs --metric, whose value it is", goal_value)
+            goals = {"objective": Objective(metric, goal, target=goal_value)}  # type: ignore[arg-type]
+        job = tune_function(
+            function,
+            found,
+            **goals,
+            max_trials=max_trials,
+            max_time=_number_or_text(max_time),
+            max_parallel="auto" if max_parallel is None else max_parallel,
+            strategy=strategy,
+            stopper=None if stopper == "none" else stopper,
+            max_step=max_step,
+            require=_requirements(require or []),
+            resources=Resources(cpus, int(gpus) if gpus == int(gpus) else gpus, memory, _number_or_text(trial_time)),
+            seed=seed,
+            name=name,
+            tags=dict(text.partition("=")[::2] for text in tags or []) or None,
+            store=store,
+            executor=executor,
+            resume=resume,
+            progress=progress,
+        )
     _finish(job, as_json=as_json)
 
 
@@ -88,7 +92,9 @@ def resume(
     from tunewright.api import resume as resume_job
 
     limits = {"max_trials": max_trials, "max_time": _number_or_text(max_time)}
-    _finish(resume_job(name, **limits, store=store, progress=_progress(as_json)), as_json=as_json)  # type: ignore[arg-type]
+    with _display(as_json) as progress:
+        job = resume_job(name, **limits, store=store, progress=progress)  # type: ignore[arg-type]
+    _finish(job, as_json=as_json)
 
 
 def stop(name: options.JobName, wait: options.Wait = False, store: options.Store = None, as_json: options.Json = False) -> None:
@@ -119,8 +125,14 @@ def _finish(job: Job, *, as_json: bool) -> None:
         raise typer.Exit(INTERRUPTED)
 
 
-def _progress(as_json: bool) -> str:
-    return "none" if as_json else "auto"
+@contextmanager
+def _display(as_json: bool) -> Iterator[str]:
+    """The progress display; with `as_json` none, and what training code prints in this process goes to standard error."""
+    if not as_json:
+        yield "auto"
+        return
+    with redirect_stdout(sys.stderr):
+        yield "none"
 
 
 def _space(module: Any, name: str | None, parameters: list[str]) -> Any:

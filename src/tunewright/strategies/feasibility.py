@@ -9,18 +9,22 @@ from tunewright.strategies.surrogate import ModelFamily, Surrogate
 
 Array = NDArray[np.float64]
 
+SAFE = 0.8  # share of the usual chance of success below which a point is penalised
+STEEPNESS = 100.0  # of the penalty, in units of log expected improvement
+
 
 class SuccessModel:
     """A Gaussian process on the labels 1 (succeeded) and -1 (failed), read as a probability.
 
-    Least-squares classification (GPML, section 6.5) with P(success) = Phi(mean / sqrt(sd^2 + noise)). Failures without a
-    pattern raise the noise, so the probability is about the same everywhere and the search is not disturbed; a region that
-    fails is learned with little noise and shunned. After Gelbart, Snoek and Adams 2014, "Bayesian Optimization with Unknown
-    Constraints".
+    Least-squares classification (GPML, section 6.5): P(success) = Phi(mean / sqrt(sd^2 + noise)). What counts is the share
+    of P in its median over the trials that succeeded. Failures without a pattern raise the noise, so the share is about 1
+    everywhere and the search is not disturbed; a region that fails is learned with little noise and shunned. Gelbart,
+    Snoek and Adams 2014, "Bayesian Optimization with Unknown Constraints", weigh by P and demand a high P of what they
+    recommend; here a low share is penalised while searching, too, for a failed trial teaches nothing about the loss.
 
     Args:
         family: how the labels are modelled; its target transform is not used.
-        succeeded, failed: canonical points (n, d) and (f, d), f >= 1.
+        succeeded, failed: canonical points (n, d) and (f, d), n and f >= 1.
     """
 
     def __init__(self, family: ModelFamily, succeeded: Array, failed: Array) -> None:
@@ -29,22 +33,31 @@ class SuccessModel:
         hyperparameters = family.fit(points, labels)
         self._model: Surrogate = family.given(hyperparameters, points, labels)
         self._noise = hyperparameters.noise
+        self._usual = float(np.median(self.probability(succeeded)))
 
-    def log_probability(self, points: Array) -> Array:
-        """Log of the probability of success at canonical points (m, d): (m,)."""
-        from scipy.special import log_ndtr
+    def probability(self, points: Array) -> Array:
+        """P(success) at canonical points (m, d): (m,)."""
+        from scipy.special import ndtr
 
         mean, sd = self._model.predict(points)
-        result: Array = log_ndtr(mean / np.sqrt(sd * sd + self._noise))
-        return result
+        return np.asarray(ndtr(mean / np.sqrt(sd * sd + self._noise)))
 
-    def log_probability_slope(self, point: Array) -> tuple[float, Array]:
+    def log_weight(self, points: Array) -> Array:
+        """What to add to a log acquisition value at canonical points (m, d): (m,), at most 0."""
+        share = np.clip(self.probability(points) / self._usual, 1e-300, 1.0)
+        return np.asarray(np.log(share) - STEEPNESS * np.maximum(SAFE - share, 0.0))
+
+    def log_weight_slope(self, point: Array) -> tuple[float, Array]:
         """The same at one point (d,), and its gradient (d,)."""
-        from scipy.special import log_ndtr
+        from scipy.special import ndtr
 
         mean, sd, mean_slope, sd_slope = self._model.predict_slope(point)
         total = (sd * sd + self._noise) ** 0.5
         z = mean / total
-        log_p = float(log_ndtr(z))
-        hazard = float(np.exp(-0.5 * z * z - 0.5 * np.log(2.0 * np.pi) - log_p))  # phi(z) / Phi(z)
-        return log_p, hazard * (mean_slope - (z * sd / total) * sd_slope) / total
+        share = max(float(ndtr(z)) / self._usual, 1e-300)
+        if share >= 1.0:
+            return 0.0, np.zeros_like(mean_slope)
+        density = float(np.exp(-0.5 * z * z)) / (2.0 * np.pi) ** 0.5 / self._usual
+        slope = density * (mean_slope - (z * sd / total) * sd_slope) / total
+        value = float(np.log(share)) - STEEPNESS * max(SAFE - share, 0.0)
+        return value, (1.0 / share + (STEEPNESS if share < SAFE else 0.0)) * slope

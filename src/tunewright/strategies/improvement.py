@@ -1,4 +1,4 @@
-"""Expected improvement over a surrogate, weighed by the probability of success."""
+"""Expected improvement over a surrogate, weighed by the chance of success."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Array = NDArray[np.float64]
 
 
 class ExpectedImprovement:
-    """Log expected improvement on an incumbent, plus the log probability that the trial succeeds.
+    """Log expected improvement on an incumbent, plus the log weight of its chance to succeed.
 
     Args:
         surrogate: what predicts the targets.
@@ -27,7 +27,7 @@ class ExpectedImprovement:
     def __call__(self, points: Array) -> Array:
         mean, sd = self._surrogate.predict(points)
         value = log_expected_improvement(mean, sd, self._incumbent)[0]
-        return value if self._success is None else value + self._success.log_probability(points)
+        return value if self._success is None else value + self._success.log_weight(points)
 
     def slope(self, point: Array) -> tuple[float, Array]:
         mean, sd, mean_slope, sd_slope = self._surrogate.predict_slope(point)
@@ -35,5 +35,5 @@ class ExpectedImprovement:
         total, gradient = float(value[0]), by_mean[0] * mean_slope + by_sd[0] * sd_slope
         if self._success is None:
             return total, gradient
-        log_p, slope = self._success.log_probability_slope(point)
-        return total + log_p, gradient + slope
+        log_weight, slope = self._success.log_weight_slope(point)
+        return total + log_weight, gradient + slope

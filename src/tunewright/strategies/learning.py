@@ -18,7 +18,7 @@ from tunewright.strategies.surrogate import ModelFamily, Recipe, Surrogate
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
-BEST, SPREAD = 128, 128  # trials that a model of a long history sees: the best ones, and others at random
+BEST, SPREAD = 192, 64  # trials that a model of a long history sees: the best ones, and others at random
 KEPT_FITS = 4
 SUCCESS_RECIPE = Recipe(trend=None, noise=(-2.0, 2.0))
 
@@ -30,7 +30,7 @@ class Learned:
     Args:
         surrogate: predicts targets; pending trials are believed to turn out as predicted.
         success: predicts failures; None when none was seen.
-        incumbent: the target to improve on: the lowest predicted one among the trials, so not the luckiest one.
+        incumbent: the target to improve on: the lowest predicted one among all trials, so not the luckiest one.
         losses, targets: (n,) of the trials that the model saw: how to read targets as losses.
         points: (n, d) their points.
     """
@@ -47,8 +47,11 @@ class Learned:
         return ExpectedImprovement(self.surrogate, self.incumbent, self.success)
 
     def believing(self, points: Array) -> Learned:
-        """The same with trials pending at points (m, d)."""
-        return replace(self, surrogate=self.surrogate.believing(points)) if len(points) else self
+        """The same with trials pending at points (m, d); what they are predicted to reach has to be improved on, too."""
+        if not len(points):
+            return self
+        incumbent = min(self.incumbent, float(self.surrogate.predict(points)[0].min()))
+        return replace(self, surrogate=self.surrogate.believing(points), incumbent=incumbent)
 
 
 class Learner:

@@ -33,6 +33,7 @@ class Recipe:
             et al. 2024, "Vanilla Bayesian Optimization Performs Great in High Dimensions").
         trend: prior of the trend's log variances; None leaves the trend out.
         noise: prior of the log noise variance.
+        noise_share: share of the noise that counts in predicted standard deviations, see `Regression`.
         iterations: the most L-BFGS iterations of a fit.
     """
 
@@ -41,6 +42,7 @@ class Recipe:
     lengthscale: tuple[float, float] = (-0.5, 1.0)
     trend: tuple[float, float] | None = (-2.0, 1.5)
     noise: tuple[float, float] = (-6.0, 2.0)
+    noise_share: float = 0.0
     iterations: int = 20
 
 
@@ -71,7 +73,8 @@ class ModelFamily:
 
     def given(self, hyperparameters: Hyperparameters, points: Array, targets: Array) -> Surrogate:
         """The model with these hyperparameters, given this data."""
-        return Surrogate(self, Regression(self.covariance, hyperparameters, self.inputs.encode(points), targets))
+        encoded, share = self.inputs.encode(points), self.recipe.noise_share
+        return Surrogate(self, Regression(self.covariance, hyperparameters, encoded, targets, noise_share=share))
 
 
 def _covariance(recipe: Recipe, inputs: Inputs, dimension: int) -> Covariance:

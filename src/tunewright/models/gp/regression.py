@@ -42,6 +42,10 @@ class Regression:
         x: (n, D) encoded inputs.
         y: (n,) targets, near zero mean and unit variance.
         mean: a fixed constant mean; None estimates it.
+        noise_share: share of the noise that counts in predicted standard deviations. At 1 it is ordinary regression. Near 0
+            it is re-interpolation (Forrester, Keane and Bressloff 2006, "Design and Analysis of 'Noisy' Computer
+            Experiments"): the mean stays smooth, but at an observed point nothing is left to learn, as is right when the
+            noise stands for detail that the covariance can't follow.
     """
 
     def __init__(
@@ -52,11 +56,17 @@ class Regression:
         y: Array,
         *,
         mean: float | None = None,
+        noise_share: float = 1.0,
     ) -> None:
         self.covariance, self.hyperparameters, self.x, self.y = covariance, hyperparameters, x, y
         k, _ = covariance.matrix(hyperparameters.theta, x)
-        k[np.diag_indices_from(k)] += hyperparameters.noise
+        diagonal = np.diag_indices_from(k)
+        k[diagonal] += hyperparameters.noise
         self._factor, self.inverse = _invert(k)
+        self._noise_share, self._variance_inverse = noise_share, self.inverse
+        if noise_share < 1.0:
+            k[diagonal] -= (1.0 - noise_share) * (hyperparameters.noise - NOISE_FLOOR)
+            self._variance_inverse = _invert(k)[1]
         ones = self.inverse.sum(0)
         self.mean = float(ones @ y / ones.sum()) if mean is None else mean
         self.alpha = self.inverse @ (y - self.mean)
@@ -65,14 +75,14 @@ class Regression:
     def predict(self, x: Array) -> tuple[Array, Array]:
         """Mean and standard deviation of the latent function (without noise) at x (m, D): two (m,) arrays."""
         cross, variance = self._bound.cross(x)
-        variance -= np.einsum("ij,ij->i", cross @ self.inverse, cross)
+        variance -= np.einsum("ij,ij->i", cross @ self._variance_inverse, cross)
         return self.mean + cross @ self.alpha, np.sqrt(np.maximum(variance, _LEAST_VARIANCE))
 
     def predict_slope(self, point: Array) -> tuple[float, float, Array, Array]:
         """Mean, standard deviation, and their gradients (D,) by the input, at one point (D,)."""
         cross, diagonal = self._bound.cross(point[None])
         slope, diagonal_slope = self._bound.slope(point)
-        weights = self.inverse @ cross[0]
+        weights = self._variance_inverse @ cross[0]
         sd = max(float(diagonal[0] - cross[0] @ weights), _LEAST_VARIANCE) ** 0.5
         mean = self.mean + float(cross[0] @ self.alpha)
         return mean, sd, self.alpha @ slope, (diagonal_slope - 2.0 * (weights @ slope)) / (2.0 * sd)
@@ -80,7 +90,7 @@ class Regression:
     def given(self, x: Array, y: Array) -> Regression:
         """The same model with further observations (m, D) and (m,): hyperparameters and mean stay."""
         more_x, more_y = np.vstack([self.x, x]), np.concatenate([self.y, y])
-        return Regression(self.covariance, self.hyperparameters, more_x, more_y, mean=self.mean)
+        return Regression(self.covariance, self.hyperparameters, more_x, more_y, mean=self.mean, noise_share=self._noise_share)
 
     def leave_one_out(self) -> tuple[Array, Array]:
         """Mean and standard deviation (with noise) of each observation given the others (GPML, equation 5.12)."""

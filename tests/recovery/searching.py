@@ -41,7 +41,7 @@ def store_of(folder: Path) -> str:
     return f"sqlite:///{folder}/store.db"
 
 
-def run(folder: Path, *, trials: int = TRIALS, workers: int = WORKERS, seconds: float = 0.3) -> tw.Job:
+def run(folder: Path, *, trials: int = TRIALS, workers: int = WORKERS, seconds: float = 0.5) -> tw.Job:
     """Makes the job, or goes on with it, to its end."""
     return tw.tune(
         Training(str(folder / "witness"), seconds), SPACE, metric="loss", max_trials=trials, max_parallel=workers,

@@ -29,6 +29,15 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": root, "PYTHONWARNINGS": "ignore"}
 
 
+def _wait_for_work(folder: Path) -> None:
+    """Waits until training code begins to do something new."""
+    witness = folder / "witness"
+    before, end = witness.stat().st_size if witness.exists() else 0, time.monotonic() + 60
+    while not witness.exists() or witness.stat().st_size == before:
+        assert time.monotonic() < end, "nothing is executed"
+        time.sleep(0.01)
+
+
 def _kill_a_worker(controller: int, chance: random.Random) -> bool:
     """Kills one worker process of a controller with its whole self, if there is one."""
     try:
@@ -47,10 +56,14 @@ def test_a_job_survives_kills_of_its_controller_and_workers(tmp_path: Path) -> N
     kills = workers_killed = 0
     while kills < KILLS:
         controller = _controller(tmp_path)
-        time.sleep(chance.uniform(0.3, 4.0))
-        if chance.random() < 0.5:
-            workers_killed += _kill_a_worker(controller.pid, chance)
-            time.sleep(chance.uniform(0.0, 0.5))
+        if chance.random() < 0.3:
+            time.sleep(chance.uniform(0.1, 1.5))  # often before anything was launched
+        else:
+            _wait_for_work(tmp_path)
+            time.sleep(chance.uniform(0.0, 0.4))
+            if chance.random() < 0.6:
+                workers_killed += _kill_a_worker(controller.pid, chance)
+                time.sleep(chance.uniform(0.0, 0.3))
         assert controller.poll() is None, "the job ended before it was killed often enough; make its trials longer"
         controller.send_signal(signal.SIGKILL)
         controller.wait()

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from tunewright.history import History
-from tunewright.objective import Objective
 from tunewright.queries import Query
 from tunewright.records import Change, Checkpoint, Command, Decision, Execution, FailureKind, Params, Report, Trial, TuningJob
-from tunewright.space import SearchSpace
+
+if TYPE_CHECKING:  # so that a command that only reads a store doesn't load numpy
+    from tunewright.history import History
+    from tunewright.objective import Objective
+    from tunewright.space import SearchSpace
 
 Row = TypeVar("Row")
 

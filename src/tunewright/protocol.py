@@ -61,10 +61,14 @@ class SpoolReader:
         folder: the trial's folder.
         number: the execution's number.
         token: the execution's token, for its events.
+
+    Attributes:
+        notes: records that are no events, by their kind, the last one of each.
     """
 
     def __init__(self, folder: str, number: int, token: str) -> None:
         self._path, self._token = spool_path(folder, number), token
+        self.notes: dict[str, dict[str, Any]] = {}
         self._file: int | None = None
         self._rest = b""
         self._reports = 0
@@ -83,10 +87,12 @@ class SpoolReader:
                 event = self._event(kind, record)
             except (KeyError, TypeError, ValueError, AttributeError):
                 continue
+            if event is None:
+                self.notes[str(kind)] = record
+                continue
             self._add(events, reports)
             reports = []
-            if event is not None:
-                events.append(event)
+            events.append(event)
         self._add(events, reports)
         return events
 

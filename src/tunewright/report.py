@@ -21,11 +21,13 @@ What a script finds in its environment:
     TUNEWRIGHT_FROM_STEP, TUNEWRIGHT_UNTIL_STEP     the last step done before; the next decision step, empty for none
     TUNEWRIGHT_CHECKPOINT                       the folder to go on from; empty for none
     TUNEWRIGHT_WAIT                             the longest wait at a decision step, in seconds (600)
-    RANK                                        of a distributed training: what ranks other than 0 report is dropped
+    RANK, LOCAL_RANK, OMPI_COMM_WORLD_RANK      of a distributed training, the first that is set. What ranks other than 0
+                                                report is dropped; they get rank 0's decisions, at the same steps
 
 What is written: `<folder>/executions/<n>/spool.jsonl`, a line per report, checkpoint and end, each a JSON object with its
-"kind"; values that JSON has no number for are the strings "NaN", "Infinity" and "-Infinity". What is read: `order.json`
-beside it, replaced whole: {"number": n, "until": step or null} or {"number": n, "halt": "pause" or "stop", "reason": text}.
+"kind"; values that JSON has no number for are the strings "NaN", "Infinity" and "-Infinity". A script also says there that
+it reads orders ("attached"), and that it was told to end ("told"). What is read: `order.json` beside it, replaced whole:
+{"number": n, "until": step or null} or {"number": n, "halt": "pause" or "stop", "reason": text}. Ranks agree in `ranks`.
 """
 
 # pathlib is loaded only when a folder is asked for, so that a script starts quickly.
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
 
 WAIT = 600.0  # seconds that report() waits at a decision step before it goes on unasked
 INTERVAL = 0.05  # seconds between writes of a spool, and between looks for orders
+_MARGIN = 5.0  # seconds that other ranks wait longer than rank 0
 _NEVER = float("inf")
 
 
@@ -460,6 +463,203 @@ class SpoolChannel(Channel):
             return (self._encode(_without_nan(entry)) + "\n").encode("ascii")
 
 
+# --- scripts, and their ranks ---
+
+
+class ScriptChannel(SpoolChannel):
+    """The channel of a script's first rank: says that it was told to end, and shares what is decided with other ranks.
+
+    Args:
+        place: the execution's folder.
+        until, wait: as for SpoolChannel.
+    """
+
+    __slots__ = ("_agreement", "_pending")
+
+    def __init__(self, place: str, until: int | None, wait: float) -> None:
+        super().__init__(os.path.join(place, "spool.jsonl"), until, OrderFile(os.path.join(place, "order.json")), wait=wait)
+        self._agreement = Agreement(os.path.join(place, "ranks"), until)
+        self._pending: tuple[int, str, str] | None = None
+        self._buffer.append({"kind": "attached", "at": time.time()})
+
+    def ask(self) -> None:
+        if self._pending is not None and self._step >= self._pending[0]:
+            self.halt = self._pending[1:]
+        before = self._unanswered
+        super().ask()
+        if self._unanswered and not before:
+            self._agreement.go_on(None)  # it goes on unasked, and the others with it
+
+    def take(self, order: Mapping[str, Any]) -> None:
+        if not order.get("halt"):
+            super().take(order)
+            if self._pending is not None:
+                self.until = min(self.until, self._pending[0])
+            self._agreement.go_on(order.get("until"))
+            return
+        action, reason = str(order["halt"]), str(order.get("reason", ""))
+        step = self._agreement.halt(self._step, action, reason)
+        if step <= self._step:
+            super().take(order)
+        else:  # another rank has passed this step already: all of them end at the next one that none has passed
+            self._pending = (step, action, reason)
+            self.until = min(self.until, step)
+
+    def obey(self, interrupt: bool) -> str:
+        assert self.halt is not None
+        if self.told is None:
+            self._buffer.append({"kind": "told", "action": self.halt[0], "at": time.time()})
+            self.flush()
+        return super().obey(interrupt)
+
+
+class RankChannel(Channel):
+    """The channel of another rank of a distributed script: its reports are dropped, and it ends where rank 0 does.
+
+    Args:
+        place: the execution's folder.
+        rank: from 1.
+        until, wait: as for SpoolChannel.
+    """
+
+    __slots__ = ("_agreement", "_alone", "_rank", "_step", "_wait")
+
+    def __init__(self, place: str, rank: int, until: int | None, wait: float) -> None:
+        super().__init__(-_NEVER)  # every step is looked at
+        self._agreement = Agreement(os.path.join(place, "ranks"), until)
+        self._rank, self._wait, self._alone, self._step = rank, wait, False, 0
+
+    def add(self, step: int, metrics: dict[str, float]) -> None:
+        self._step = step
+
+    def ask(self) -> None:
+        if self.halt is not None:
+            return
+        end, pause = time.monotonic() + self._wait + _MARGIN, 0.001
+        while True:
+            answer = self._agreement.arrive(self._rank, self._step, patient=not self._alone)
+            if answer != "wait":
+                break
+            if time.monotonic() >= end:
+                self._alone = True
+                text = f"tunewright: rank 0 told rank {self._rank} no decision at step {self._step}; it goes on unasked"
+                print(text, file=sys.stderr, flush=True)
+            time.sleep(pause)
+            pause = min(2 * pause, INTERVAL)
+        if answer != "pass":
+            action, _, reason = answer.partition(":")
+            self.halt = (action, reason)
+
+
+class Agreement:
+    """What the ranks of one execution share, in a file under a lock, so that all of them end at the same step.
+
+    It holds the next decision step, the step at which to end and why, and per rank the last step that it has passed. A rank
+    notes a step before it goes on, so rank 0 can choose an end that nobody has passed. On a file system that can't lock, or
+    doesn't take the file, ranks go their own ways.
+    """
+
+    _HEAD = "<qq512s"
+
+    def __init__(self, path: str, until: int | None) -> None:
+        self._path, self._first, self._file = path, until, -1
+
+    def go_on(self, until: int | None) -> None:
+        """Rank 0: the next decision is at step `until`, or there is none."""
+        self._locked(lambda: self._write(until, *self._read()[1:]))
+
+    def halt(self, step: int, action: str, reason: str) -> int:
+        """Rank 0, which has done `step`: end there, or at the first later step that no rank has passed, which is returned."""
+
+        def choose() -> int:
+            until, before, text = self._read()
+            chosen = max([step, *self._not_passed()]) if before is None else before
+            self._write(until, chosen, text or f"{action}:{reason}")
+            return chosen
+
+        found = self._locked(choose)
+        return step if found is None else found
+
+    def arrive(self, rank: int, step: int, patient: bool = True) -> str:
+        """Another rank, which has done `step`: "pass", "wait" for rank 0, or the action and the reason for its end."""
+
+        def look() -> str:
+            until, end, text = self._read()
+            if end is not None and step >= end:
+                return text
+            if patient and until is not None and step >= until:
+                return "wait"
+            os.pwrite(self._file, (step + 1).to_bytes(8, "little"), self._size() + 8 * rank)
+            return "pass"
+
+        return self._locked(look) or "pass"
+
+    def _locked(self, act: Callable[[], Any]) -> Any:
+        try:
+            import fcntl
+
+            if self._file < 0:
+                os.makedirs(os.path.dirname(self._path), exist_ok=True)
+                self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+            try:
+                return act()
+            finally:
+                fcntl.flock(self._file, fcntl.LOCK_UN)
+        except (ImportError, OSError):
+            return None
+
+    def _size(self) -> int:
+        import struct
+
+        return struct.calcsize(self._HEAD)
+
+    def _read(self) -> tuple[int | None, int | None, str]:
+        import struct
+
+        data = os.pread(self._file, self._size(), 0)
+        if len(data) < self._size():
+            self._write(self._first, None, "")
+            return self._first, None, ""
+        until, end, text = struct.unpack(self._HEAD, data)
+        return _known(until), _known(end), text.rstrip(b"\0").decode("utf-8", "ignore")
+
+    def _write(self, until: int | None, end: int | None, text: str) -> None:
+        import struct
+
+        numbers = (-1 if number is None else number for number in (until, end))
+        os.pwrite(self._file, struct.pack(self._HEAD, *numbers, text.encode("utf-8", "replace")), 0)
+
+    def _not_passed(self) -> list[int]:
+        """Per rank, the first step that it has not passed."""
+        data = os.pread(self._file, 8 * 65536, self._size())
+        return [int.from_bytes(data[at : at + 8], "little") for at in range(0, len(data), 8)]
+
+
+def _known(number: int) -> int | None:
+    return None if number < 0 else number
+
+
+def _rank(environment: Mapping[str, str]) -> int:
+    for name in ("RANK", "OMPI_COMM_WORLD_RANK", "LOCAL_RANK"):
+        if environment.get(name, "").isdigit():
+            return int(environment[name])
+    return 0
+
+
+def _end_quietly() -> None:
+    """Makes a TrialInterrupted that a script doesn't catch one line of output, in place of a traceback."""
+    shown = sys.excepthook
+
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if issubclass(kind, TrialInterrupted):
+            print(f"tunewright: {error}", file=sys.stderr, flush=True)
+        else:
+            shown(kind, error, trace)
+
+    sys.excepthook = hook
+
+
 # --- the trial of this thread or process ---
 
 _here = threading.local()
@@ -473,6 +673,8 @@ def current_trial() -> Trial | None:
         return trial
     if not _process:
         _process.append(trial_of_environment(os.environ))
+        if _process[0] is not None:
+            _end_quietly()
     return _process[0]
 
 
@@ -510,14 +712,14 @@ def trial_of_environment(environment: Mapping[str, str]) -> Trial | None:
         return int(environment.get(name) or 0)
 
     place = os.path.join(folder, "executions", execution)
-    until, fidelity = environment.get("TUNEWRIGHT_UNTIL_STEP"), environment.get("TUNEWRIGHT_FIDELITY")
-    channel = Channel()
-    if environment.get("RANK", "0") == "0":
-        orders = OrderFile(os.path.join(place, "order.json"))
-        wait = float(environment.get("TUNEWRIGHT_WAIT") or WAIT)
-        spool = SpoolChannel(os.path.join(place, "spool.jsonl"), int(until) if until else None, orders, wait=wait)
+    given, fidelity = environment.get("TUNEWRIGHT_UNTIL_STEP"), environment.get("TUNEWRIGHT_FIDELITY")
+    until, wait = int(given) if given else None, float(environment.get("TUNEWRIGHT_WAIT") or WAIT)
+    rank = _rank(environment)
+    if rank:
+        channel: Channel = RankChannel(place, rank, until, wait)
+    else:
+        channel = spool = ScriptChannel(place, until, wait)
         atexit.register(spool.close)
-        channel = spool
     return Trial(
         json.loads(environment.get("TUNEWRIGHT_PARAMS") or "{}"),
         channel,

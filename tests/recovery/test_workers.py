@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -342,16 +343,23 @@ pack_function(Task(train), folder)
 executor = ProcessExecutor(folder, slots=2, portable=portable)
 executor.launch(launch(folder / "trials", 0))
 executor.launch(launch(folder / "trials", 1))
+if "fork" in sys.argv:
+    child = os.fork()
+    if child == 0:
+        time.sleep(1000)
+    (folder / "fork").write_text(str(child))
 while True:
     executor.poll(0.1, lambda event: print(event, flush=True))
 """
 
 
-def run_controller(folder: Path, portable: bool, until: Callable[[], bool]) -> tuple[subprocess.Popen[str], list[int]]:
+def run_controller(
+    folder: Path, portable: bool, until: Callable[[], bool], *options: str
+) -> tuple[subprocess.Popen[str], list[int]]:
     """A controller of another process, once `until` holds, and the processes of its trials and its guard."""
     script = folder / "controller.py"
     script.write_text(CONTROLLER)
-    arguments = [sys.executable, str(script), str(folder), "portable" if portable else "linux"]
+    arguments = [sys.executable, str(script), str(folder), "portable" if portable else "linux", *options]
     with (folder / "events").open("w") as events:
         controller = subprocess.Popen(arguments, stdout=events, text=True)
     files = [folder / "pids-0", folder / "pids-1"]
@@ -372,6 +380,33 @@ def test_nothing_outlives_a_killed_controller(tmp_path: Path, portable: bool) ->
     end(controller)
     wait_until(lambda: all(is_gone(pid) for pid in pids))
     assert living(tmp_path) == []
+
+
+def test_a_fork_of_the_controller_does_not_keep_its_workers_alive(tmp_path: Path, portable: bool) -> None:
+    controller, pids = run_controller(tmp_path, portable, lambda: True, "fork")
+    fork = int((tmp_path / "fork").read_text())
+    end(controller)
+    assert not is_gone(fork), "it has a copy of all that the controller had open"
+    wait_until(lambda: all(is_gone(pid) for pid in pids))
+    os.kill(fork, signal.SIGKILL)
+
+
+def test_workers_outlive_the_thread_that_started_them(start: Start, tmp_path: Path) -> None:
+    executor = start(lambda trial: time.sleep(1.0))
+    item = launch(tmp_path / "trials")
+
+    def begin() -> None:
+        executor.launch(item)
+        executor.poll(0.0, lambda event: None)
+
+    thread = threading.Thread(target=begin)
+    thread.start()
+    thread.join()
+    events: list[ExecutorEvent] = []
+    while not (events and isinstance(events[-1], Exited)):
+        executor.poll(1.0, events.append)
+    assert isinstance(events[-1], Exited)
+    assert events[-1].outcome == "completed"
 
 
 def test_what_a_killed_controller_had_not_seen_is_harvested(tmp_path: Path) -> None:

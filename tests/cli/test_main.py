@@ -73,7 +73,7 @@ try:
     main(["list"])
 except SystemExit as end:
     assert not end.code, end.code
-heavy = ("alembic", "cloudpickle", "lark", "pydantic", "rich", "scipy", "tunewright.engine.controller")
+heavy = ("alembic", "cloudpickle", "lark", "numpy", "psutil", "rich", "scipy", "tunewright.engine.controller")
 print([name for name in heavy if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=project, capture_output=True, text=True, check=True)

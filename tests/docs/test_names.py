@@ -65,9 +65,10 @@ def test_every_name_of_the_package_exists_and_is_documented(name: str) -> None:
 
 
 def test_no_name_is_documented_that_does_not_exist() -> None:
+    modules = {path.stem for path in (ROOT / "src" / "tunewright").iterdir()}
     for page, text in DOCS.items():
         for name in re.findall(r"\btw\.(\w+)", text):
-            assert name in NAMES, f"{page.name} names tw.{name}"
+            assert name in NAMES or name in modules, f"{page.name} names tw.{name}"
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -153,7 +153,7 @@ class ProcessExecutor:
             run.started = run.worker.used = True
             if self._resources.time is not None:
                 run.time_end = time.monotonic() + self._resources.time
-            self._events.append(Started(run.token, f"{self._mark}/{run.worker.pid}"))
+            self._events.append(Started(run.token, f"{self._mark}/{message['pid']}"))
             return
         self._events += run.read()
         if kind == "unwritable":

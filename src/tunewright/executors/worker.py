@@ -1,8 +1,8 @@
 """A worker process: loads the training function once, then runs one execution after another.
 
 What it is told: {"kind": "hello", "folder", "argv", "devices"} first, then {"kind": "launch", ...} (see `launch_message`)
-and {"kind": "order", "token", ...}. What it says: {"kind": "started", "token"}, {"kind": "spool", "token"} when there is
-something new in the spool, {"kind": "end", "token", "retire"} after its last line, {"kind": "unwritable", "token",
+and {"kind": "order", "token", ...}. What it says: {"kind": "started", "token", "pid"}, {"kind": "spool", "token"} when
+there is something new in the spool, {"kind": "end", "token", "retire"} after its last line, {"kind": "unwritable", "token",
 "message"} when there is none, and {"kind": "unloadable", "failure"} when it can't load the function.
 """
 
@@ -111,7 +111,7 @@ class _Worker:
         """Runs one execution; whether this process should be replaced now."""
         token, folder = message["token"], message["folder"]
         os.environ["TUNEWRIGHT_TOKEN"] = token
-        self._say("started", token)
+        self._say("started", token, pid=os.getpid())
         try:
             self._run(message)
         except OSError as problem:

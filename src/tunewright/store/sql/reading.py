@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Integer, Select, bindparam, literal_column, select, text
+from sqlalchemy import ColumnElement, Integer, Select, bindparam, false, literal_column, select, text
 
 from tunewright import queries
 from tunewright.queries import Point, Series
@@ -48,7 +48,7 @@ def shape(query: queries.Query[Any]) -> tuple[Any, ...]:
     for field in fields(query):  # type: ignore[arg-type]  # every query is a dataclass
         value = getattr(query, field.name)
         if isinstance(value, tuple):
-            described.append(len(value))
+            described.append((len(value),))  # never equal to a bool, as a number may be
         elif isinstance(value, bool) or field.name == "order":
             described.append(value)
         else:
@@ -77,6 +77,8 @@ def is_cacheable(query: queries.Query[Any]) -> bool:
 
 
 def _one_of(column: ColumnElement[Any], name: str, members: tuple[Any, ...]) -> ColumnElement[bool]:
+    if not members:
+        return false()
     if len(members) > MOST_PARAMETERS and all(isinstance(member, int) for member in members):
         return column.in_([literal_column(str(int(member)), Integer()) for member in members])
     return column.in_([bindparam(f"{name}_{i}", type_=column.type) for i in range(len(members))])

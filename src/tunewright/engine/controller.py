@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -80,7 +82,10 @@ class Controller:
         self._ending: Ending | None = None
         self._wanted = Wanted.PAUSE if job.wanted is Wanted.PAUSE else Wanted.RUN
         self._interrupted = self._finished = False
-        self._next_tick = self._next_heartbeat = 0.0
+        clock: object = parts.clock
+        self._interval = HEARTBEAT if clock is parts.executor else TICK  # nobody waits for an answer in virtual time
+        self._next_look = self._next_heartbeat = 0.0
+        self._deadline = math.inf
 
     @property
     def failure(self) -> Failure | None:
@@ -130,7 +135,10 @@ class Controller:
         if (stored := self._spec.to_json()) != self._job.spec:
             book.journal.put(SpecChange(stored))
         book.commit()
-        self._next_heartbeat = parts.clock.now() + HEARTBEAT
+        now = parts.clock.now()
+        self._next_heartbeat = now + HEARTBEAT
+        if (limit := self._spec.limits.max_time) is not None:
+            self._deadline = now + limit - book.elapsed
 
     def _step(self) -> bool:
         """One turn; False when the job has ended, or is to be left."""
@@ -146,8 +154,10 @@ class Controller:
         for launch in launches:
             executor.launch(launch)
             self._parts.listener.trial_started(launch.trial, launch.execution)
-        due = book.journal.due_in(self._parts.clock.now())
-        executor.poll(TICK if due is None else min(TICK, due), self._deliver)
+        now = self._parts.clock.now()
+        due = book.journal.due_in(now)
+        patience = min(self._interval, max(0.0, self._deadline - now))
+        executor.poll(patience if due is None else min(patience, due), self._deliver)
         return True
 
     def _deliver(self, event: ExecutorEvent) -> None:
@@ -161,13 +171,13 @@ class Controller:
             book.commit()
         if self._outcomes.fatal is not None:
             self._end(Status.FAILED, *self._outcomes.fatal, stop="the job failed")
-        if now < self._next_tick:
+        if now >= self._deadline:
+            reason = f"the time limit of {self._spec.limits.max_time:g} s was reached"
+            self._end(Status.COMPLETED, "max_time", reason, stop="the job's time is over")
+        if now < self._next_look:
             return
-        self._next_tick = now + TICK
+        self._next_look = now + self._interval
         self._take_commands()
-        limit = self._spec.limits.max_time
-        if limit is not None and book.elapsed >= limit:
-            self._end(Status.COMPLETED, "max_time", f"the time limit of {limit:g} s was reached", stop="the job's time is over")
         if now >= self._next_heartbeat:
             self._next_heartbeat = now + HEARTBEAT
             book.touch()
@@ -205,7 +215,7 @@ class Controller:
         """Starts nothing more and stops what runs, for the reason `stop`. The first ending counts."""
         if self._ending is not None:
             return
-        self._ending = Ending(status, code, reason)
+        self._ending, self._deadline = Ending(status, code, reason), math.inf
         now = self._parts.clock.now()
         for live in [*self._book.live.values()]:
             if live.halted is None or live.halted[0] != Action.STOP:
@@ -275,10 +285,15 @@ class Controller:
         return f"refused: unknown command {kind!r}"
 
     def _stop_trial(self, number: object, reason: str, by: str) -> str:
-        answer = f"refused: trial {number!r} doesn't run"
-        for live in [*self._book.live.values()]:
+        book, now = self._book, self._parts.clock.now()
+        for live in [*book.live.values()]:
             if live.number == number and (live.halted is None or live.halted[0] != Action.STOP):
-                now = self._parts.clock.now()
                 self._outcomes.halt(live, Decision(Action.STOP, reason, None, live.number, live.seen.step, by, now), "stopped")
-                answer = "stopping"
-        return answer
+                return "stopping"
+        trial = book.trials.get(number) if isinstance(number, int) else None
+        if trial is None or any(live.number == number for live in book.live.values()):
+            return f"refused: trial {number!r} neither runs nor waits"
+        book.waiting = deque(waiting for waiting in book.waiting if waiting[0] != number)
+        book.journal.put(Decision(Action.STOP, reason, None, trial.number, trial.step, by, now))
+        book.ended(book.move(trial, Status.STOPPED, reason_code="stopped", reason=reason, ended=now))
+        return "stopped"

@@ -12,7 +12,7 @@ from tunewright.engine.recovery import last_checkpoint, seen_before
 from tunewright.errors import InvalidInput
 from tunewright.interfaces import Continue, Exhausted, Measure, New, Proposal, Stopper, Store, Strategy, Wait
 from tunewright.queries import Trials
-from tunewright.records import CommandHandled, Purpose, Status, Trial
+from tunewright.records import Action, CommandHandled, Decision, Purpose, Status, Trial
 
 SLOW = 0.05  # seconds: after a suggestion that took longer, what waits is committed before the next one
 
@@ -125,10 +125,19 @@ class Launcher:
             trial = self._book.trials.get(proposal.number)
             if trial is None or trial.status is not Status.PAUSED:
                 raise InvalidInput("strategy", "must continue a paused trial", proposal)
+            self._note(proposal, trial.step)
             return self.take_up(proposal.number, Purpose.CONTINUE, proposal.until)
         if isinstance(proposal, Measure):
-            return self._book.open_measure(self._completed(proposal), proposal.fold, proposal.repeat)
+            trial = self._completed(proposal)
+            self._note(proposal, trial.step)
+            return self._book.open_measure(trial, proposal.fold, proposal.repeat)
         raise InvalidInput("strategy", "must give New, Continue or Measure", proposal)
+
+    def _note(self, proposal: Continue | Measure, step: int) -> None:
+        """Keeps the reason of what a strategy wants done with a trial; that of a new one is the trial's origin."""
+        by, now = type(self._strategy).__name__, self._book.clock.now()
+        until = proposal.until if isinstance(proposal, Continue) else None
+        self._book.journal.put(Decision(Action.RUN, proposal.reason, until, proposal.number, step, by, now))
 
     def _open(self, proposal: New) -> Live:
         live = self._book.open_trial(proposal)
@@ -142,6 +151,7 @@ class Launcher:
 
     def _completed(self, proposal: Measure) -> Trial:
         number = proposal.number
+        self._book.commit()
         if number in self._book.measured:
             return self._book.measured[number]
         for trial in self._store.read(Trials(self._job, numbers=(number,), statuses=(Status.COMPLETED,))):

@@ -13,6 +13,7 @@ help:  ## lists the targets
 demo: $(VENV)/demo.stamp  ## tunes a real model on scikit-learn's digits: 30 trials, 2 at a time
 	@echo '$$ tunewright $(DEMO)'
 	@$(VENV)/bin/tunewright $(DEMO)
+	@command -v tunewright >/dev/null || echo "To have the command tunewright: source $(VENV)/bin/activate"
 
 test: $(VENV)/test.stamp lint type  ## installs everything and runs every check and test
 	$(PY) -m pytest --no-missing

@@ -11,6 +11,7 @@ import pytest
 import tunewright as tw
 from tests.cli.session import Session
 from tunewright.cli.following import Follower
+from tunewright.records import TuningJob
 
 pytestmark = pytest.mark.usefixtures("project")
 INLINE = ("--executor", "inline", "--seed", "1")
@@ -113,6 +114,20 @@ def test_best_of_nothing_exits_with_1(cli: Session) -> None:
     assert (code, out) == (1, "No trial of bad has completed\n")
     assert cli("best", "bad", "--json") == (1, "null\n", "")
     assert "No trial has completed" in cli("show", "bad").out
+
+
+def test_a_job_whose_process_is_gone_is_told(cli: Session) -> None:
+    store = tw.open_store(None)
+    store.create(TuningJob("orphan", {"objectives": [{"metric": "loss", "goal": "minimize"}]}))
+    assert "Pending, not running" in cli("list").out
+    store.claim("orphan", "elsewhere|1|0|x", ttl=60)  # a process on another host may well run it
+    assert "not running" not in cli("list").out
+
+
+@pytest.mark.usefixtures("job")
+def test_logs_of_nothing(cli: Session) -> None:
+    assert cli("logs", "first").out == "No trial of first has printed anything\n"
+    assert cli("logs", "first", "0").out == ""
 
 
 @pytest.mark.slow

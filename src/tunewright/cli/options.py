@@ -53,9 +53,10 @@ Space = Annotated[
         metavar="VARIABLE",
     ),
 ]
-Metric = Annotated[str | None, _option("--metric", help="The metric to optimise.", panel=_SEARCH)]
+Metric = Annotated[str | None, _option("--metric", help="The metric to optimise.", panel=_SEARCH, metavar="NAME")]
 Goal = Annotated[
-    str | None, _option("--goal", help="minimize or maximize; well-known metrics tell it by their name.", panel=_SEARCH)
+    str | None,
+    _option("--goal", help="minimize or maximize; well-known metrics tell it by their name.", panel=_SEARCH, metavar="GOAL"),
 ]
 Require = Annotated[
     list[str] | None,
@@ -67,9 +68,12 @@ Require = Annotated[
     ),
 ]
 Strategy = Annotated[
-    str, _option("--strategy", help="How configurations are chosen: auto, random, sobol, grid ...", panel=_SEARCH)
+    str,
+    _option("--strategy", help="How configurations are chosen: auto, random, sobol, grid ...", panel=_SEARCH, metavar="NAME"),
 ]
-Stopper = Annotated[str, _option("--stopper", help="What ends poor trials early: auto, none ...", panel=_SEARCH)]
+Stopper = Annotated[
+    str, _option("--stopper", help="What ends poor trials early: auto, none ...", panel=_SEARCH, metavar="NAME")
+]
 MaxStep = Annotated[
     int | None, _option("--max-step", help="The last step that a trial reports.", panel=_SEARCH, metavar="STEP")
 ]
@@ -98,9 +102,11 @@ Memory = Annotated[
 TrialTime = Annotated[
     str | None, _option("--trial-time", help="The longest that one trial may run: 30m.", panel=_TRIAL, metavar="TIME")
 ]
-Executor = Annotated[str, _option("--executor", help="Where trials run: process, or inline in this one.", panel=_TRIAL)]
+Executor = Annotated[
+    str, _option("--executor", help="Where trials run: process, or inline in this one.", panel=_TRIAL, metavar="NAME")
+]
 
-Name = Annotated[str | None, _option("--name", help="Its name, else <function>-<date>-<n>.", panel=_JOB)]
+Name = Annotated[str | None, _option("--name", help="Its name, else <function>-<date>-<n>.", panel=_JOB, metavar="NAME")]
 Tags = Annotated[list[str] | None, _option("--tag", help="A tag. May be repeated.", panel=_JOB, metavar="KEY=VALUE")]
 Resume = Annotated[bool, _option("--resume", help="Go on with the job of this name when there is one.", panel=_JOB)]
 

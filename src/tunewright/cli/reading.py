@@ -104,6 +104,8 @@ def logs(
     if follow:
         Follower(job, trial, sys.stdout, begin_at_end=trial is None).follow()
         return
+    if trial is None and not any(one.log() for one in trials):
+        print(f"No trial of {name} has printed anything")
     for one in trials:
         text = one.log()
         if trial is None and text:
@@ -157,7 +159,7 @@ def _print_jobs(jobs: list[TuningJob]) -> None:
         rows.append(
             [
                 job.name,
-                state.status.value,
+                _status(job),
                 done,
                 str(counts.failed),
                 value,
@@ -166,6 +168,15 @@ def _print_jobs(jobs: list[TuningJob]) -> None:
             ]
         )
     print_table(["NAME", "STATUS", "TRIALS", "FAILED", "BEST", "CREATED", "RAN FOR"], rows)
+
+
+def _status(job: TuningJob) -> str:
+    """The job's status, and whether the process that should run it is gone."""
+    from tunewright.lifecycle.ownership import is_dead
+    from tunewright.records import TERMINAL
+
+    gone = job.status not in TERMINAL and (job.owner is None or is_dead(job.owner))
+    return f"{job.status.value}, not running" if gone else job.status.value
 
 
 def _show_job(store: StoreOfJobs, job: TuningJob, top: int, *, as_json: bool) -> None:
@@ -179,7 +190,7 @@ def _show_job(store: StoreOfJobs, job: TuningJob, top: int, *, as_json: bool) ->
     if as_json:
         print_json({**job_document(job), "spec": dict(job.spec), "leading": [trial_document(trial) for trial in leading]})
         return
-    print(f"{job.name}: {outcome(job.state)}")
+    print(f"{job.name}: {outcome(job.state) if job.state.reason else _status(job)}")
     facts = [
         ("objective", " and ".join(f"{o.goal} {o.metric}" for o in objectives)),
         ("function", str(job.spec.get("function", ""))),

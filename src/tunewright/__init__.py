@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from tunewright.errors import TrialsFailed as TrialsFailed
     from tunewright.errors import TunewrightError as TunewrightError
     from tunewright.errors import UnpicklableFunction as UnpicklableFunction
+    from tunewright.history import History as History
     from tunewright.interfaces import Continue as Continue
     from tunewright.interfaces import Executor as Executor
     from tunewright.interfaces import Exhausted as Exhausted
@@ -67,9 +68,9 @@ if TYPE_CHECKING:
     from tunewright.interfaces import Store as Store
     from tunewright.interfaces import Strategy as Strategy
     from tunewright.interfaces import Wait as Wait
-    from tunewright.history import History as History
     from tunewright.lifecycle.job import Job as Job
     from tunewright.lifecycle.job import Recommendation as Recommendation
+    from tunewright.lifecycle.tuner import Tuner as Tuner
     from tunewright.objective import Objective as Objective
     from tunewright.records import Action as Action
     from tunewright.records import Decision as Decision
@@ -86,7 +87,6 @@ if TYPE_CHECKING:
     from tunewright.space import SearchSpace as SearchSpace
     from tunewright.spec import Retries as Retries
     from tunewright.store import open_store as open_store
-    from tunewright.lifecycle.tuner import Tuner as Tuner
 
 
 def __getattr__(name: str) -> Any:

@@ -21,7 +21,6 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
     "strategies": {
         "auto": "tunewright.strategies.auto:AutoStrategy",
         "bayesian": "tunewright.strategies.bayesian:BayesianStrategy",
-        "bayesian": "tunewright.strategies.bayesian:BayesianStrategy",
         "grid": "tunewright.strategies.grid:GridStrategy",
         "random": "tunewright.strategies.random:RandomStrategy",
         "sobol": "tunewright.strategies.sobol:SobolStrategy",

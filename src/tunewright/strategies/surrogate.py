@@ -29,8 +29,9 @@ class Recipe:
     Args:
         correlation: of the stationary part, from `models/gp/kernels.py`.
         transform: from losses to targets, from `models/gp/targets.py`.
-        lengthscale: prior of each log lengthscale in d dimensions, around mean + log(d)/2 (the scaling with d is Hvarfner
+        lengthscale: prior of the log lengthscales in d dimensions, around mean + log(d)/2 (the scaling with d is Hvarfner
             et al. 2024, "Vanilla Bayesian Optimization Performs Great in High Dimensions").
+        shared: standard deviation of what all log lengthscales have in common; the one of `lengthscale` is of each alone.
         trend: prior of the trend's log variances; None leaves the trend out.
         noise: prior of the log noise variance.
         noise_share: share of the noise that counts in predicted standard deviations, see `Regression`.
@@ -39,7 +40,8 @@ class Recipe:
 
     correlation: Correlation = matern52
     transform: TargetTransform = half_rank_yeo_johnson
-    lengthscale: tuple[float, float] = (-0.5, 1.0)
+    lengthscale: tuple[float, float] = (-0.5, 0.7)
+    shared: float = 0.7
     trend: tuple[float, float] | None = (-2.0, 1.5)
     noise: tuple[float, float] = (-6.0, 2.0)
     noise_share: float = 0.0
@@ -79,7 +81,7 @@ class ModelFamily:
 
 def _covariance(recipe: Recipe, inputs: Inputs, dimension: int) -> Covariance:
     mean, sd = recipe.lengthscale
-    prior = LogNormal.repeated(dimension, mean + 0.5 * math.log(dimension), sd, -4.0, 6.0)
+    prior = LogNormal.repeated(dimension, mean + 0.5 * math.log(dimension), sd, -4.0, 6.0, shared=recipe.shared)
     stationary = Stationary(recipe.correlation, inputs.groups, prior)
     if recipe.trend is None or not len(inputs.numeric_columns):
         return stationary

@@ -27,7 +27,7 @@ COLUMNS = [
 
 
 def _covariances(inputs: Inputs) -> dict[str, Covariance]:
-    lengths = LogNormal.repeated(len(COLUMNS), 0.3, 1.0, -4.0, 6.0)
+    lengths = LogNormal.repeated(len(COLUMNS), 0.3, 1.0, -4.0, 6.0, shared=0.5)
     variance = LogNormal.repeated(1, 0.0, 1.0, -6.0, 4.0)
     trend = Trend(inputs.numeric_columns, LogNormal.repeated(3, -1.0, 1.5, -14.0, 6.0))
     matern = Stationary(matern52, inputs.groups, lengths)

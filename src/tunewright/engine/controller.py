@@ -145,7 +145,8 @@ class Controller:
         self._tick()
         book, executor = self._book, self._parts.executor
         launches = self._next_launches()
-        book.commit()
+        if book.journal.due_in(self._parts.clock.now()) == 0.0:
+            book.commit()
         if not book.live and (ending := self._over()) is not None:
             self._finish(ending)
             return False

@@ -237,12 +237,12 @@ def test_an_execution_that_still_runs_is_adopted_and_its_reports_count_once() ->
 def test_an_adopted_execution_that_waits_at_its_decision_step_gets_its_order() -> None:
     """Its earlier controller may have died between the decision and the order."""
     judge = Judge(lambda number, step: run_on({0: 2, 2: 4}.get(step)))
-    rig = killed(Rig(counting(), Scripted(epochs, deaf=[0]), stopper=judge, max_trials=1), polls=5)
-    assert rig.executions[0].until_step == 4
+    rig = killed(Rig(counting(), Scripted(epochs, deaf=[0]), stopper=judge, max_trials=1), polls=6)
     execution = rig.executions[0]
-    # as if the decision for step 4 had been lost: the store holds step 2 as the last, with 2 as the next step
+    assert (execution.step, execution.until_step) == (3, 4)
+    # as if the controller had died when it had stored the report of step 2, and before it decided
     fence = rig.claim()
-    rig.store.commit([replace(execution, until_step=2)], fence)
+    rig.store.commit([replace(execution, step=2, until_step=2)], fence)
     rig.store.release(fence)
     executor = Scripted(lambda launch: [reported(3, loss=1.0), reported(4, loss=1.0), completed()])
     executor.answers[0] = Adopted()

@@ -44,7 +44,22 @@ _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 def children_of(parent: int) -> list[int]:
     """The children of a process, zombies too, by a pass over /proc. A process that lives throughout is not missed."""
-    found = []
+    return [pid for pid, its_parent in _parents().items() if its_parent == parent]
+
+
+def descendants_of(ancestor: int) -> list[int]:
+    """The children of a process, their children, and so on, by a pass over /proc."""
+    parents = _parents()
+    found, new = list[int](), {ancestor}
+    while new:
+        new = {pid for pid, parent in parents.items() if parent in new}
+        found += new
+    return found
+
+
+def _parents() -> dict[int, int]:
+    """All processes, each with its parent."""
+    found = {}
     for name in os.listdir("/proc"):
         if name.isdigit():
             try:
@@ -52,8 +67,7 @@ def children_of(parent: int) -> list[int]:
                     fields = file.read().rpartition(b")")[2].split()
             except OSError:
                 continue
-            if int(fields[1]) == parent:
-                found.append(int(name))
+            found[int(name)] = int(fields[1])
     return found
 
 
@@ -82,7 +96,7 @@ class Guard:
         self._gone: list[tuple[int, int]] = []  # workers that have exited, with their codes, not announced yet
         self._spared: dict[int, float] = {}  # when a tracker was first seen without its worker
         self._ending = False
-        self._prctl = None if portable else _prctl()
+        self._prctl = None if portable else prctl()
         self._pid = os.getpid()
 
     def run(self) -> None:
@@ -252,7 +266,8 @@ def _kill(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-def _prctl() -> Callable[[int, int], object]:
+def prctl() -> Callable[[int, int], object]:
+    """prctl(2) of an option and a value; Linux only."""
     import ctypes
 
     function = ctypes.CDLL(None, use_errno=True).prctl

@@ -47,8 +47,21 @@ def kill_marked(matches: Callable[[str], bool]) -> None:
     end = time.monotonic() + _GRACE
     while any(_lives(process) for process in guards) and time.monotonic() < end:
         time.sleep(0.01)
+    _kill_all(lambda: marked(matches))
+
+
+def kill_execution(token: str) -> None:
+    """Kills the processes that carry the token of a script execution, and returns once they are gone.
+
+    Raises:
+        TimeoutError: something can't be killed.
+    """
+    _kill_all(lambda: marked(lambda found: found == token, "TUNEWRIGHT_TOKEN"))
+
+
+def _kill_all(find: Callable[[], list[tuple[str, psutil.Process]]]) -> None:
     end = time.monotonic() + _PATIENCE
-    while found := marked(matches):
+    while found := find():
         if time.monotonic() > end:
             raise TimeoutError(f"processes can't be killed: {', '.join(str(process.pid) for _, process in found)}")
         for _, process in found:
@@ -56,14 +69,14 @@ def kill_marked(matches: Callable[[str], bool]) -> None:
         time.sleep(0.02)
 
 
-def marked(matches: Callable[[str], bool]) -> list[tuple[str, psutil.Process]]:
-    """Living processes whose mark matches, each with its mark."""
+def marked(matches: Callable[[str], bool], variable: str = MARK) -> list[tuple[str, psutil.Process]]:
+    """Living processes whose mark, a variable of their environment, matches; each with its mark."""
     import psutil
 
     found = []
     for process in psutil.process_iter():
         try:
-            mark = process.environ().get(MARK)
+            mark = process.environ().get(variable)
             if mark and process.pid != os.getpid() and matches(mark) and _lives(process):
                 found.append((mark, process))
         except (psutil.Error, OSError):  # it is gone, or not ours to look at

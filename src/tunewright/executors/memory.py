@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     import psutil
 
 
-def tree_memory(pid: int, limit: int) -> int:
-    """Bytes held by a process tree; 0 when it is gone.
+def tree_memory(pid: int, limit: int, *, root: bool = True) -> int:
+    """Bytes held by a process tree, with or without its root; 0 when it is gone.
 
     Resident sizes are summed first. They count shared pages once per process, so only when the sum is above `limit` the
     proportional sizes are read, which cost milliseconds: those count a page that n processes share as 1/n in each.
@@ -18,8 +18,8 @@ def tree_memory(pid: int, limit: int) -> int:
     import psutil
 
     try:
-        root = psutil.Process(pid)
-        tree = [root, *root.children(recursive=True)]
+        first = psutil.Process(pid)
+        tree = [*([first] if root else []), *first.children(recursive=True)]
     except psutil.Error:
         return 0
     total = _sum(tree, lambda process: process.memory_info().rss)

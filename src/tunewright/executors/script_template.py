@@ -1,0 +1,137 @@
+"""From a command with places to fill in, and a configuration, to the arguments of a process. No shell is involved.
+
+A place is a name in braces: `{args}`, `{lr}`, `{folder}`. `{{lr}}` is the text `{lr}`. Braces around anything but a name,
+and those of a shell's `${lr}`, stay as they are.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from tunewright.errors import InvalidInput, nearest
+
+ARGS, PARAMS_FILE = "args", "params_file"
+PLACES = (ARGS, PARAMS_FILE, "checkpoint", "execution", "fidelity", "folder", "metrics_file", "number", "port", "seed")
+HYDRA = "hydra"
+_NAME = r"[A-Za-z_][\w.:/-]*"
+_PLACE = re.compile(rf"\{{\{{({_NAME})\}}\}}|(?<!\$)\{{({_NAME})\}}")
+_PLAIN = re.compile(r"[A-Za-z_][\w./-]*")
+_WORDS = frozenset({"true", "false", "null", "none", "nan", "inf"})  # that Hydra would read as something else than a text
+
+
+def places(text: str) -> list[str]:
+    """The names of the places in a text."""
+    return [match[2] for match in _PLACE.finditer(text) if match[2] is not None]
+
+
+def fill(text: str, values: Mapping[str, str]) -> str:
+    """The text with its places filled in; one without a value, such as a parameter that is not active, becomes nothing."""
+    return _PLACE.sub(lambda match: f"{{{match[1]}}}" if match[2] is None else values.get(match[2], ""), text)
+
+
+def text_of(value: object) -> str:
+    """A parameter's value as scripts read it: the shortest text that gives the same number, `True` and `False`, `None`."""
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def texts_of(params: Mapping[str, object]) -> dict[str, str]:
+    """All values as texts."""
+    return {name: text_of(value) for name, value in params.items()}
+
+
+def hydra_text(value: object) -> str:
+    """A value as an override of Hydra's: texts are quoted where its grammar would read them as something else."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, str):
+        return text_of(value)
+    if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
+        return value
+    # A backslash escapes only a quote, or backslashes before one; an interpolation is escaped so that it stays a text.
+    quoted = re.sub(r"(\\*)('|$)", lambda match: match[1] * 2 + ("\\'" if match[2] else ""), value)
+    return "'" + quoted.replace("${", "\\${") + "'"
+
+
+def arguments(template: str | Sequence[str] | None, params: Mapping[str, Any]) -> list[str]:
+    """The arguments for a configuration, in its order.
+
+    Args:
+        template: one argument per parameter, or several, with the places `{name}` and `{value}`; "hydra"; None: nothing.
+    """
+    if template is None:
+        return []
+    write: Callable[[object], str] = text_of
+    if template == HYDRA:
+        template, write = "{name}={value}", hydra_text
+    parts = [template] if isinstance(template, str) else template
+    return [fill(part, {"name": name, "value": write(value)}) for name, value in params.items() for part in parts]
+
+
+def command_line(
+    command: Sequence[str],
+    template: str | Sequence[str] | None,
+    params: Mapping[str, Any],
+    names: Iterable[str],
+    values: Mapping[str, str],
+) -> list[str]:
+    """The arguments of the process.
+
+    `{args}` alone becomes all arguments of the template; within a longer one they are quoted for a shell. Without `{args}`
+    they are appended, unless the command takes the configuration in another way: by `{params_file}` or parameters' names. An
+    argument that names a parameter which is not active is left out.
+
+    Args:
+        command: the program and its arguments, with places.
+        template: see `arguments`.
+        params: the configuration; only active parameters.
+        names: of all parameters of the space.
+        values: of the other places.
+
+    Raises:
+        InvalidInput: a value holds a line break or a null character, which no command line carries safely.
+    """
+    given = arguments(template, params)
+    filled = {**values, ARGS: shlex.join(given), **texts_of(params)}
+    inactive = set(names).difference(params)
+    found: list[str] = []
+    for argument in command:
+        if argument == f"{{{ARGS}}}":
+            found += given
+        elif not inactive.intersection(places(argument)):
+            found.append(fill(argument, filled))
+    if appends(command, names):
+        found += given
+    _refuse_breaks(found, params)
+    return found
+
+
+def appends(command: Iterable[str], names: Iterable[str]) -> bool:
+    """Whether the template's arguments go to the end of a command, for nothing in it takes the configuration."""
+    return {ARGS, PARAMS_FILE, *names}.isdisjoint(place for argument in command for place in places(argument))
+
+
+def check_places(field: str, text: str, names: Iterable[str], *, also: Iterable[str] = PLACES) -> None:
+    """Checks that all places of a text can be filled in. Raises InvalidInput, which names the nearest known one."""
+    known = {*also, *names}
+    for place in places(text):
+        if place not in known:
+            rule = f"must name known places only ({nearest(place, known)} '{{{{{place}}}}}' is the text in braces)"
+            raise InvalidInput(field, rule, f"{{{place}}}")
+
+
+def check_value(name: str, value: object) -> None:
+    """Checks that a value can stand on a command line. Raises InvalidInput."""
+    if isinstance(value, str) and any(sign in value for sign in "\n\r\0"):
+        rule = "must not hold a line break or a null character, for it goes to a command line; use {params_file}"
+        raise InvalidInput(f"value of {name}", rule, value)
+
+
+def _refuse_breaks(found: Iterable[str], params: Mapping[str, Any]) -> None:
+    if any(sign in argument for argument in found for sign in "\n\r\0"):
+        for name, value in params.items():
+            check_value(name, value)

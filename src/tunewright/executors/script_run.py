@@ -118,8 +118,8 @@ class ScriptRun:
         unmatched = self.reader.notes.get("unmatched", {}).get("metrics", {})
         for name in self._required:
             if name in unmatched and name not in self._seen and not self.launch.execution.from_step:
-                lines = "".join(f"\n    {line}" for line in unmatched[name]) or " there were none"
-                text = f"metric {name!r} was never found: no line of the output matched its regular expression; lines:{lines}"
+                lines = " | ".join(unmatched[name]) or "there were none"
+                text = f"metric {name!r} was never found: its regular expression matched no line of the output; lines: {lines}"
                 return Exited(self.token, "failed", event.at, None, Failure(FailureKind.MISSING_METRIC, text))
         return event
 

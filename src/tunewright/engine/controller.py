@@ -230,7 +230,8 @@ class Controller:
             ended = self._parts.clock.now()
             book.ended(book.move(trial, Status.STOPPED, reason_code=code, reason="the job ended", ended=ended))
         if status is Status.COMPLETED and not book.counts[Status.COMPLETED]:
-            status, code, reason = Status.FAILED, "nothing_completed", f"no trial completed ({reason})"
+            last = f"; the last failure: {self.failure.message}" if self.failure is not None else ""
+            status, code, reason = Status.FAILED, "nothing_completed", f"no trial completed ({reason}{last})"
         book.set_state(status, reason_code=code, reason=reason, ended=self._parts.clock.now())
         book.commit()
         self._finished = True

@@ -20,6 +20,7 @@ _HOMES = {
         "TrialsFailed", "TunewrightError", "UnpicklableFunction",
     ),
     "tunewright.interfaces": ("Continue", "Executor", "Exhausted", "Measure", "New", "Stopper", "Store", "Strategy", "Wait"),
+    "tunewright.executors.script_task": ("Script",),
     "tunewright.history": ("History",),
     "tunewright.lifecycle.job": ("Job", "Recommendation"),
     "tunewright.objective": ("Objective",),
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from tunewright.errors import TrialsFailed as TrialsFailed
     from tunewright.errors import TunewrightError as TunewrightError
     from tunewright.errors import UnpicklableFunction as UnpicklableFunction
+    from tunewright.executors.script_task import Script as Script
     from tunewright.history import History as History
     from tunewright.interfaces import Continue as Continue
     from tunewright.interfaces import Executor as Executor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tunewright.errors import InvalidInput
 from tunewright.interfaces import Store
@@ -20,11 +20,14 @@ from tunewright.space import SearchSpace
 from tunewright.spec import Limits, Retries
 from tunewright.store import open_store
 
+if TYPE_CHECKING:
+    from tunewright.executors.script_task import Script
+
 Space = SearchSpace | Mapping[str, Any]
 
 
 def tune(
-    train: Callable[..., Any],
+    train: Callable[..., Any] | Script,
     space: Space | None = None,
     *,
     metric: str | None = None,
@@ -57,7 +60,7 @@ def tune(
 
     Args:
         train: called with a trial (`trial.params`, `.number`, `.seed`, `.report(...)`, `.checkpoint(...)`); returns its
-            metrics as a dict, or the objective as a number, or None when it reports.
+            metrics as a dict, or the objective as a number, or None when it reports. Or a Script: a command to run.
         space: what may vary: a SearchSpace, or a dict of parameters.
         metric, goal: short for `objective=Objective(metric, goal)`; the goal is read from well-known names.
         objective: an Objective, or a list of them.
@@ -75,7 +78,7 @@ def tune(
         seed: makes the search repeatable; None draws one, stores it and prints it.
         name: the job's; None makes one. tags: texts kept with the job.
         store: a path or address, "memory", or a Store; None: `$TUNEWRIGHT_STORE`, else the project's `.tunewright/store.db`.
-        executor: "process" (worker processes), "inline" (in this thread), or an Executor.
+        executor: "process" (worker processes), "inline" (in this thread), or an Executor; a Script has one of its own.
         resume: goes on with the job of that name, or makes it.
         on_trial: called with every trial that has ended.
         progress: "auto", "live", "plain" or "none".
@@ -92,7 +95,7 @@ def tune(
     return _prepare(locals()).run(progress, on_trial)
 
 
-def start(train: Callable[..., Any], space: Space | None = None, **options: Any) -> Job:
+def start(train: Callable[..., Any] | Script, space: Space | None = None, **options: Any) -> Job:
     """`tune` without waiting: the job runs in the background of this process. Takes the arguments of `tune`, whose progress
     is "none" here unless asked for; `job.wait()` waits and raises what `tune` would.
     """

@@ -31,6 +31,7 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
     "executors": {
         "inline": "tunewright.executors.inline:InlineExecutor",
         "process": "tunewright.executors.process:ProcessExecutor",
+        "script": "tunewright.executors.script:ScriptExecutor",
         "simulated": "tunewright.executors.simulated:SimulatedExecutor",
     },
 }

@@ -9,12 +9,12 @@ import re
 import shlex
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from tunewright.errors import InvalidInput
-from tunewright.executors.script_template import HYDRA, PLACES, appends, check_places, check_value, places
+from tunewright.executors.script_template import HYDRA, PLACES, appends, check_places, check_value, escape, fill, places
 from tunewright.resources import size_in_bytes
 from tunewright.space import Categorical, SearchSpace
 
@@ -90,6 +90,12 @@ class Script:
         files = [Path(argument) for argument in self.command[1:] if Path(argument).suffix in (".py", ".sh", ".R", ".jl", ".js")]
         return (files or [Path(self.command[0])])[0].stem
 
+    def within(self, folder: Path) -> Script:
+        """The same with an absolute working directory, that of `folder` unless it has one."""
+        if self.cwd is not None and (Path(self.cwd).is_absolute() or self.cwd.startswith("{")):
+            return self
+        return replace(self, cwd=str(Path(escape(str(folder)), self.cwd or "")))
+
     def check(self, space: SearchSpace) -> None:
         """Checks it against a space, and that its program can be started.
 
@@ -113,9 +119,10 @@ class Script:
 
     def check_program(self) -> None:
         """Checks that the program is found and may be executed. Raises InvalidInput."""
-        program, folder = self.command[0], self.cwd or ""
-        if places(folder):
+        program = self.command[0]
+        if places(self.cwd or ""):
             return
+        folder = fill(self.cwd or "", {})
         if folder and not Path(folder).is_dir():
             raise InvalidInput("cwd", "must be a folder that exists", folder)
         path = Path(folder, program) if os.sep in program else None
@@ -139,10 +146,10 @@ class Script:
                 check_value(name, value)
 
     def fingerprint(self) -> str:
-        """A short hash of the command and of the files of code that it names; changes when one of them does."""
-        parts = [json.dumps(self.to_json(), sort_keys=True).encode()]
+        """A short hash of the command and of the files of code that it names, wherever they are; changes when one of them does."""
+        parts = [json.dumps({**self.to_json(), "cwd": None}, sort_keys=True).encode()]
         for argument in self.command:
-            path = Path(self.cwd or "", argument)
+            path = Path(fill(self.cwd or "", {}), argument)
             try:
                 if path.is_file() and path.stat().st_size <= _LARGEST_FILE and shutil.which(argument) is None:
                     parts.append(path.read_bytes())

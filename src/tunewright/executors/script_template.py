@@ -1,7 +1,7 @@
 """From a command with places to fill in, and a configuration, to the arguments of a process. No shell is involved.
 
-A place is a name in braces: `{args}`, `{lr}`, `{folder}`. `{{lr}}` is the text `{lr}`. Braces around anything but a name,
-and those of a shell's `${lr}`, stay as they are.
+A place is a name in braces: `{args}`, `{lr}`, `{folder}`. `{{lr}}` is the text `{lr}`: of two and more pairs of braces, one
+goes. Braces around anything but a name, and those of a shell's `${lr}`, stay as they are.
 """
 
 from __future__ import annotations
@@ -17,19 +17,41 @@ ARGS, PARAMS_FILE = "args", "params_file"
 PLACES = (ARGS, PARAMS_FILE, "checkpoint", "execution", "fidelity", "folder", "metrics_file", "number", "port", "seed")
 HYDRA = "hydra"
 _NAME = r"[A-Za-z_][\w.:/-]*"
-_PLACE = re.compile(rf"\{{\{{({_NAME})\}}\}}|(?<!\$)\{{({_NAME})\}}")
+_BRACED = re.compile(rf"(\$?)(\{{+)({_NAME})(\}}+)")
 _PLAIN = re.compile(r"[A-Za-z_][\w./-]*")
 _WORDS = frozenset({"true", "false", "null", "none", "nan", "inf"})  # that Hydra would read as something else than a text
 
 
 def places(text: str) -> list[str]:
     """The names of the places in a text."""
-    return [match[2] for match in _PLACE.finditer(text) if match[2] is not None]
+    return [match[3] for match in _BRACED.finditer(text) if _depth(match) == 1 and not match[1]]
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:
     """The text with its places filled in; one without a value, such as a parameter that is not active, becomes nothing."""
-    return _PLACE.sub(lambda match: f"{{{match[1]}}}" if match[2] is None else values.get(match[2], ""), text)
+
+    def filled(match: re.Match[str]) -> str:
+        dollar, before, name, after = match.groups()
+        if _depth(match) > 1:
+            return f"{dollar}{before[1:]}{name}{after[1:]}"
+        return match[0] if dollar else f"{before[1:]}{values.get(name, '')}{after[1:]}"
+
+    return _BRACED.sub(filled, text)
+
+
+def escape(text: str) -> str:
+    """A text that `fill` turns into the given one, whatever it holds."""
+
+    def escaped(match: re.Match[str]) -> str:
+        dollar, before, name, after = match.groups()
+        return match[0] if dollar and _depth(match) == 1 else f"{dollar}{{{before}{name}{after}}}"
+
+    return _BRACED.sub(escaped, text)
+
+
+def _depth(match: re.Match[str]) -> int:
+    """In how many pairs of braces a name stands: one makes it a place, a second one a text in braces."""
+    return min(len(match[2]), len(match[4]))
 
 
 def text_of(value: object) -> str:

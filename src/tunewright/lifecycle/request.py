@@ -5,18 +5,22 @@ from __future__ import annotations
 import os
 import secrets
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tunewright import catalog
 from tunewright.errors import InvalidInput, nearest
 from tunewright.interfaces import Executor, Problem, Stopper, Strategy
+from tunewright.lifecycle.work import checked
 from tunewright.objective import Objective, objectives, requirements
 from tunewright.resources import Resources, seconds
 from tunewright.space import SearchSpace
 from tunewright.spec import JobSpec, Limits, Retries, at_least
+
+if TYPE_CHECKING:
+    from tunewright.lifecycle.work import Work
 
 Given = TypeVar("Given")
 NOT_YET = ("warm_start", "cost", "notify", "fidelity")
@@ -29,7 +33,7 @@ class Request:
     `executor` is None when one is to be made by its name; `notes` are lines that a person should read before it starts.
     """
 
-    function: Callable[..., Any] | None
+    function: Work | None
     spec: JobSpec
     strategy: Strategy
     stopper: Stopper | None
@@ -44,7 +48,7 @@ class Request:
 
 
 def make_request(
-    function: Callable[..., Any] | None,
+    function: Work | None,
     space: SearchSpace | Mapping[str, Any] | None,
     *,
     metric: str | None = None,
@@ -75,11 +79,8 @@ def make_request(
         InvalidInput: the first argument that breaks its rule.
     """
     _refuse_unknown(not_yet)
-    if function is None and not isinstance(executor, str):
-        pass  # whoever executes the trials has what is to be executed
-    elif not callable(function):
-        raise InvalidInput("train", "must be callable with a trial", function)
     searched = _space(space, fixed)
+    function, executor = checked(function, searched, executor)
     goals = objectives(metric, goal, objective)
     notes = _goal_notes(goals, goal_given=goal is not None or objective is not None)
     if limited and max_trials is None and max_time is None and not any(o.target is not None for o in goals):

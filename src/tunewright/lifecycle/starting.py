@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from tunewright import catalog
 from tunewright.engine.listener import Listener, Silent
 from tunewright.errors import InvalidInput, JobChanged, JobExists
 from tunewright.interfaces import Executor, Store
@@ -20,6 +19,7 @@ from tunewright.lifecycle.job import Job, StoredTrial
 from tunewright.lifecycle.naming import check_name, free_name
 from tunewright.lifecycle.request import Request, choose
 from tunewright.lifecycle.running import Run, signals, stored_job
+from tunewright.lifecycle.work import described, executor_of, pack, unpack
 from tunewright.progress.brief import Brief
 from tunewright.progress.opening import Progress, open_progress
 from tunewright.queries import Jobs, Trials
@@ -97,16 +97,7 @@ class Prepared:
         return open_progress(progress, brief, earlier)
 
     def _make_executor(self, folder: Path) -> Executor:
-        from tunewright.executors.task import Task
-
-        request, spec = self._request, self._request.spec
-        make = catalog.load("executors", spec.executor)
-        if spec.executor == "inline":
-            assert request.function is not None
-            executor: Executor = make(Task(request.function, spec.space.realize), spec.resources)
-        else:
-            executor = make(folder, slots=spec.max_parallel, resources=spec.resources)
-        return executor
+        return executor_of(self._request.function, self._request.spec, folder)
 
 
 def prepare(
@@ -187,11 +178,7 @@ def take_up(store: Store, name: str, given: Limits) -> Prepared:
         ),
     )
     chosen, stopper = choose(spec, kept.strategy, kept.stopper)
-    function = None
-    if spec.executor == "inline":
-        from tunewright.executors.shipping import load_function
-
-        function = load_function(job_folder(store, job)).function
+    function = unpack(spec.executor, job_folder(store, job))
     return Prepared(store, name, Request(function, spec, chosen, stopper, None), lambda: _ask_to_run(store, name))
 
 
@@ -221,25 +208,19 @@ def _ask_to_run(store: Store, name: str) -> None:
 
 
 def _with_function(request: Request) -> Request:
-    from tunewright.executors.fingerprint import fingerprint
-
     if request.function is None:
         return request
-    named = getattr(request.function, "__name__", None) or type(request.function).__name__
-    mark = fingerprint(request.function)
-    return replace(request, spec=replace(request.spec, function=named.replace("<lambda>", "lambda"), fingerprint=mark))
+    name, mark = described(request.function)
+    return replace(request, spec=replace(request.spec, function=name, fingerprint=mark))
 
 
 def _save(store: Store, request: Request, strategy: object, stopper: object, folder: Path) -> None:
     """Keeps what a worker and a later resume need. An inline job in memory needs neither."""
-    from tunewright.executors.shipping import pack_function
-    from tunewright.executors.task import Task
-
     inline = request.spec.executor == "inline"
     if request.executor is not None or request.function is None or (inline and store.location is None):
         return
     try:
-        pack_function(Task(request.function, request.spec.space.realize), folder)
+        pack(request.function, request.spec.space, folder)
         saved.save(request, strategy, stopper, folder)
     except InvalidInput:
         if not inline:  # an inline job runs all the same; only a resume from another process needs the files

@@ -6,6 +6,7 @@ the controller believes are one.
 
 from __future__ import annotations
 
+import itertools
 import secrets
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -91,6 +92,8 @@ class Book:
         self._elapsed_before = state.elapsed
         self._dirty = False
         self._ended: list[Trial] = []
+        self._tokens = itertools.count(1)
+        self._mark = secrets.token_hex(8)
 
     @property
     def elapsed(self) -> float:
@@ -126,7 +129,7 @@ class Book:
         self.counts[Status.IN_PROGRESS] += 1
         self.total += 1
         self._put(trial)
-        return self._open(Execution(number, 1, _token(), fidelity=self.spec.max_step, started=now), Seen(), None)
+        return self._open(Execution(number, 1, self._token(), fidelity=self.spec.max_step, started=now), Seen(), None)
 
     def open_again(self, trial: Trial, purpose: Purpose, seen: Seen, checkpoint: Checkpoint | None) -> Live:
         """Another execution of a trial that has not ended, from a checkpoint on."""
@@ -137,7 +140,7 @@ class Book:
             self.move(trial, Status.IN_PROGRESS, executions=number, reason_code=None, reason=None)
         start = checkpoint.step if checkpoint else 0
         execution = Execution(
-            trial.number, number, _token(), purpose, fidelity=self.spec.max_step, from_step=start, step=start,
+            trial.number, number, self._token(), purpose, fidelity=self.spec.max_step, from_step=start, step=start,
             started=self.clock.now(),
         )  # fmt: skip
         return self._open(execution, seen, checkpoint)
@@ -148,7 +151,7 @@ class Book:
         self.measured[trial.number] = trial
         self.change(trial, executions=number)
         execution = Execution(
-            trial.number, number, _token(), Purpose.MEASURE, fold, repeat, self.spec.max_step, started=self.clock.now()
+            trial.number, number, self._token(), Purpose.MEASURE, fold, repeat, self.spec.max_step, started=self.clock.now()
         )
         return self._open(execution, Seen(), None)
 
@@ -254,6 +257,10 @@ class Book:
         if dirty:
             self.listener.state_changed(self.state)
 
+    def _token(self) -> str:
+        """A text that no execution had before, anywhere, and of which none is a part of another."""
+        return f"{self._mark}{next(self._tokens):08x}"
+
     def _put(self, trial: Trial) -> None:
         self._dirty = True
         self.moves += 1
@@ -266,7 +273,3 @@ class Book:
                 self.measured[number] = trial
         self.journal.put(trial)
         self.ledger.record(trial, self.journal.next_event)
-
-
-def _token() -> str:
-    return secrets.token_hex(8)

@@ -114,7 +114,7 @@ class Launcher:
         self._slow = book.clock.now() - start > SLOW
         if isinstance(answer, (Wait, Exhausted)):
             return answer
-        if not isinstance(answer, Sequence) or not 0 < len(answer) <= n:
+        if not isinstance(answer, (list, Sequence)) or not 0 < len(answer) <= n:  # the list first, for it is quickly told
             raise InvalidInput("strategy", f"must give 1 to {n} proposals, Wait or Exhausted", answer)
         return answer
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from numpy.random import default_rng
-
 from tunewright.history import History
 from tunewright.interfaces import Exhausted, New, Problem, Proposal
+from tunewright.strategies.streams import Streams
 from tunewright.strategies.untried import Untried, is_finite
 
 
@@ -23,22 +22,21 @@ class RandomStrategy:
     """
 
     def __init__(self, problem: Problem) -> None:
-        self._space, self._seed = problem.space, problem.seed
+        self._space, self._streams = problem.space, Streams(problem.seed)
         self._untried = Untried(problem.space, problem.seed) if is_finite(problem.space) else None
         self.reason = f"random search with seed {problem.seed}"
 
     def suggest(self, history: History, n: int) -> Sequence[Proposal] | Exhausted:
-        first, seed = history.next_number, self._seed
         if self._untried is None:
-            sample = self._space.sample
-            return [New(sample(default_rng([seed, k])), "random draw") for k in range(first, first + n)]
+            first, sample, generator = history.next_number, self._space.sample, self._streams.generator
+            return [New(sample(generator(number)), "random draw") for number in range(first, first + n)]
         return self._distinct(history, n, self._untried)
 
     def _distinct(self, history: History, n: int, untried: Untried) -> Sequence[Proposal] | Exhausted:
         proposals: list[Proposal] = []
         taken: set[Any] = set()
         for number in range(history.next_number, history.next_number + n):
-            params = untried.draw(default_rng([self._seed, number]), history, taken)
+            params = untried.draw(self._streams.generator(number), history, taken)
             if params is None:
                 break
             taken.add(self._space.key(params))

@@ -236,7 +236,7 @@ def test_an_execution_that_still_runs_is_adopted_and_its_reports_count_once() ->
 
 def test_an_adopted_execution_that_waits_at_its_decision_step_gets_its_order() -> None:
     """Its earlier controller may have died between the decision and the order."""
-    judge = Judge(lambda number, step: run_on({0: 2, 2: 4}.get(step)))
+    judge = Judge(lambda number, step: run_on(2 if step == 0 else 4 if step < 4 else None))
     rig = killed(Rig(counting(), Scripted(epochs, deaf=[0]), stopper=judge, max_trials=1), polls=6)
     execution = rig.executions[0]
     assert (execution.step, execution.until_step) == (3, 4)

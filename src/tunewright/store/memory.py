@@ -140,32 +140,32 @@ _Curve = tuple[int, int, int, dict[str, list[Value]]]  # trial, execution, how m
 
 def _check(rows: JobRows, batch: Batch) -> Callable[[float], None]:
     """Raises what a commit must raise; returns what carries it out, given the time."""
-    created = {trial.number for _, trial in batch.trials}
+    created = {trial.number for trial in batch.trials}
 
     def trial_must_exist(number: int) -> None:
         if number not in created and number not in rows.trials:
             raise no_trial(rows.name, number)
 
-    for _, execution in batch.executions:
+    for execution in batch.executions:
         trial_must_exist(execution.trial)
     curves = _check_reports(rows, batch, trial_must_exist) if batch.reports else ()
-    for _, checkpoint in batch.checkpoints:
+    for checkpoint in batch.checkpoints:
         trial_must_exist(checkpoint.trial)
-    for _, decision in batch.decisions:
+    for decision in batch.decisions:
         if decision.trial >= 0:
             trial_must_exist(decision.trial)
-    for _, handled in batch.handled:
+    for handled in batch.handled:
         if handled.id not in rows.commands:
             raise no_command(rows.name, handled.id)
     spec: Any = None if batch.spec is None else from_json(to_json("spec", batch.spec.spec))
 
     def apply(now: float) -> None:
-        for _, trial in batch.trials:
+        for trial in batch.trials:
             if trial.number in rows.trials:
                 rows.trials[trial.number].trial = trial
             else:
                 rows.trials[trial.number] = TrialRows(trial)
-        for _, execution in batch.executions:
+        for execution in batch.executions:
             rows.trials[execution.trial].executions[execution.number] = execution
         for curve in curves:
             _add_values(rows, *curve)
@@ -177,10 +177,10 @@ def _check(rows: JobRows, batch: Batch) -> Callable[[float], None]:
 
 
 def _check_reports(rows: JobRows, batch: Batch, trial_must_exist: Callable[[int], None]) -> list[_Curve]:
-    created = {(execution.trial, execution.number) for _, execution in batch.executions}
+    created = {(execution.trial, execution.number) for execution in batch.executions}
     curves: list[_Curve] = []
     held: dict[tuple[int, int], int] = {}
-    for _, reports in batch.reports:
+    for reports in batch.reports:
         trial_must_exist(reports.trial)
         key, trial = (reports.trial, reports.execution), rows.trials.get(reports.trial)
         if key not in created and (trial is None or reports.execution not in trial.executions):
@@ -203,11 +203,11 @@ def _add_values(rows: JobRows, number: int, execution: int, held: int, values: d
 
 
 def _apply_rest(rows: JobRows, batch: Batch, now: float) -> None:
-    for _, checkpoint in batch.checkpoints:
+    for checkpoint in batch.checkpoints:
         rows.trials[checkpoint.trial].checkpoints[checkpoint.execution, checkpoint.step] = checkpoint
-    for _, decision in batch.decisions:
+    for decision in batch.decisions:
         rows.decisions.append(decision if decision.at else replace(decision, at=now))
-    for _, handled in batch.handled:
+    for handled in batch.handled:
         rows.commands[handled.id] = replace(rows.commands[handled.id], handled=True, answer=handled.answer)
     if batch.state is not None:
         rows.state = batch.state

@@ -113,12 +113,12 @@ def _with_reports(execution: Execution, held: int) -> Execution:
 
 def _points(rows: JobRows, query: queries.Points) -> list[Point]:
     return [
-        Point(trial.trial.number, execution, metric, value.step, value.value, value.at)
+        Point(trial.trial.number, execution, metric, step, value, at)
         for trial in rows.chosen(query.trial)
         for execution, curves in sorted(trial.values.items())
         for metric in sorted(curves)
         if query.metric is None or metric == query.metric
-        for value in curves[metric]
+        for _, step, value, at in curves[metric]
     ]
 
 

@@ -1,48 +1,115 @@
-"""PostgreSQL, through psycopg: a store for a team."""
+"""PostgreSQL, through psycopg: a store for a team.
+
+Round trips. A transaction goes out in psycopg's pipeline mode: what needs no answer is sent together, with the COMMIT. So a
+controller's commit costs two round trips, however much it writes.
+
+Connections. One that breaks is made anew, and the transaction tried again, until `timeout` seconds are over
+(`postgresql://user@host/database?timeout=300`). When it breaks during a COMMIT, the server is asked by the transaction's
+number what became of it, so nothing is written twice. A store that was never reached is an error at once.
+
+Durability is the server's: with its default, `synchronous_commit=on`, an answered commit is on the server's disk. A user may
+trade the last half second before a crash of the server for speed, by `?options=-csynchronous_commit%3Doff` in the address.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy import Engine, PoolProxiedConnection, create_engine
+from sqlalchemy.pool import QueuePool
 
-from tunewright.errors import StoreBusy, StoreDamaged, StoreError, StoreFull
+from tunewright.errors import InvalidInput, StoreBusy, StoreDamaged, StoreError, StoreFull, StoreUnreachable
+from tunewright.store.location import without_password
 from tunewright.store.sql.writing import Cursor
 
 SCHEMA_LOCK = 0x7475_6E65  # any number that nobody else takes: "tune"
-LOCK_TIMEOUT = 30.0
+LOCK_TIMEOUT = 30.0  # seconds
+
+# What libpq does unless the address says otherwise. A host that vanished is noticed within half a minute, not hours.
+CONNECTION: Mapping[str, Any] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,  # milliseconds
+    "fallback_application_name": "tunewright",
+}
 
 # SQLSTATE classes and codes, from the manual's appendix "PostgreSQL Error Codes"
-_AGAIN = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock not available
+_AGAIN = {"40001", "40P01", "55P03", "53300"}  # serialization failure, deadlock, lock not available, too many connections
+_LOST = {"57P01", "57P02", "57P03", "57P05"}  # shut down by an administrator or a crash, can't connect now, idle for too long
 _FULL = "53100"
 _READ_ONLY = "25006"
+_FORBIDDEN = "42501"
 _DAMAGED = ("XX001", "XX002")
+_OUT_OF_RANGE = "22003"
+# A connection that isn't made has no SQLSTATE, only the server's text: what passes by itself, and what doesn't.
+_PASSING = re.compile(r"starting up|shutting down|recovery|not yet accepting|too many clients|connection slots")
 
 
 class PostgresqlDialect:
     """A PostgreSQL database.
 
     Args:
-        url: its address, with the password.
+        url: its address as libpq takes it, with the password.
+        timeout: seconds before a database that is locked, or that can't be reached any more, is an error.
+
+    Raises:
+        InvalidInput: the address breaks its rule.
+        StoreError: psycopg is missing.
     """
 
     one_writer = False
-    limit = 60.0
+    poll = 0.2
 
-    def __init__(self, url: str) -> None:
-        self._url: URL = make_url(url).set(drivername="postgresql+psycopg")
-        self.name = self._url.set(drivername="postgresql").render_as_string(hide_password=True)
+    def __init__(self, url: str, timeout: float = 60.0) -> None:
+        self.limit = timeout
+        self.name = without_password(url)
+        try:
+            import psycopg
+        except ImportError as error:
+            rule = "a store on PostgreSQL needs the package psycopg: pip install 'tunewright[postgres]'"
+            raise StoreError(f"{rule} ({error})") from error
+        self._psycopg = psycopg
+        try:
+            given = psycopg.conninfo.conninfo_to_dict(url)
+        except psycopg.ProgrammingError as error:
+            reason = str(error).strip()  # libpq may quote the whole address in it
+            told = "" if "://" in reason else f" ({reason})"
+            rule = f"must be postgresql://user:password@host:port/database{told}"
+            raise InvalidInput("store", rule, self.name) from None
+        self._connection: dict[str, Any] = {**CONNECTION, **given}
 
     def engine(self) -> Engine:
-        try:
-            return create_engine(self._url, paramstyle="format", pool_pre_ping=True, max_overflow=-1)
-        except ModuleNotFoundError as error:
-            rule = "a store on PostgreSQL needs the package psycopg: pip install 'psycopg[binary]'"
-            raise StoreError(rule) from error
+        return create_engine(
+            "postgresql+psycopg://", creator=self._connect, paramstyle="format", use_native_hstore=False,
+            poolclass=QueuePool, pool_size=8, max_overflow=-1, pool_use_lifo=True,
+        )  # fmt: skip
 
-    def begin(self, cursor: Cursor) -> None:
-        """The driver starts a transaction by itself; this bounds its waiting for others."""
+    def _connect(self) -> Any:
+        # Transactions are begun and ended by statements, so that a single SELECT is one round trip.
+        return self._psycopg.connect(autocommit=True, **self._connection)
+
+    def batch(self, connection: PoolProxiedConnection) -> AbstractContextManager[object]:
+        if not self._psycopg.Pipeline.is_supported():
+            return nullcontext()
+        driver: Any = connection.driver_connection
+        pipeline: AbstractContextManager[object] = driver.pipeline()
+        return pipeline
+
+    def begin(self, cursor: Cursor) -> Callable[[], object]:
+        cursor.execute("BEGIN")
         cursor.execute(f"SET LOCAL lock_timeout = {int(LOCK_TIMEOUT * 1000)}")
+        asked = cursor.connection.cursor()
+        asked.execute("SELECT pg_current_xact_id()::text")
+        return lambda: asked.fetchall()[0][0]
+
+    def was_committed(self, cursor: Cursor, mark: object) -> bool:
+        cursor.execute("SELECT pg_xact_status(%s::text::xid8)", (mark,))
+        return cursor.fetchall()[0][0] == "committed"
 
     def lock_schema(self, cursor: Cursor) -> None:
         cursor.execute(f"SELECT pg_advisory_xact_lock({SCHEMA_LOCK})")
@@ -51,23 +118,57 @@ class PostgresqlDialect:
         cursor.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()")
         return {name for (name,) in cursor.fetchall()}
 
+    # --- errors ---
+
     def is_busy(self, error: Exception) -> bool:
-        return _state(error) in _AGAIN
+        return _state(error) in _AGAIN or (self._is_of_connection(error) and _PASSING.search(str(error)) is not None)
+
+    def is_lost(self, error: Exception) -> bool:
+        return _state(error) in _LOST or _state(error)[:2] == "08" or self._is_of_connection(error)
+
+    def _is_of_connection(self, error: Exception) -> bool:
+        return isinstance(error, (self._psycopg.OperationalError, self._psycopg.InterfaceError)) and not _state(error)
+
+    def refused_value(self, error: Exception) -> Exception | None:
+        if _state(error) == _OUT_OF_RANGE:
+            return OverflowError(_line(error))
+        if isinstance(error, self._psycopg.DataError) and "NUL" in str(error):
+            return UnicodeError(_line(error))
+        return None
 
     def explain(self, error: Exception) -> StoreError:
         state = _state(error)
+        if self.is_lost(error):
+            return self.lost(error, 0.0)
         if state == _FULL:
-            return StoreFull(f"no space left for {self.name}")
+            return StoreFull(f"no space left for {self.name}; what was committed before is safe. Make room, then resume")
         if state in _DAMAGED:
-            return StoreDamaged(f"{self.name} is damaged: {error}. Restore a backup of it, or name another store")
+            return StoreDamaged(f"{self.name} is damaged: {_line(error)}. Restore a backup of it, or name another store")
         if state == _READ_ONLY:
-            return StoreError(f"{self.name} is read-only")
-        return StoreError(f"{self.name}: {str(error).strip()}")
+            return StoreError(f"{self.name} is read-only: a store must be writable, even to be read")
+        if state == _FORBIDDEN:
+            return StoreError(f"{self.name}: {_line(error)}. Have the database's owner grant it, or name another store")
+        return StoreError(f"{self.name}: {_line(error)}")
 
     def busy(self) -> StoreBusy:
         return StoreBusy(f"{self.name}: others kept the rows locked for {self.limit:g} s (pg_stat_activity shows who)")
+
+    def lost(self, error: Exception, seconds: float) -> StoreUnreachable:
+        since = f" for {seconds:g} s" if seconds else ""
+        found = re.search(r"FATAL: *(.*)", str(error))
+        if found is None:
+            return StoreUnreachable(f"{self.name} can't be reached{since}: {_line(error)}")
+        hint = ""
+        if "authentication" in found[1] or "no password" in found[1]:
+            hint = " (a password comes from the address, from PGPASSWORD, or from ~/.pgpass)"
+        return StoreUnreachable(f"{self.name} takes no connection{since}: {found[1].strip()}{hint}")
 
 
 def _state(error: Exception) -> str:
     state: Any = getattr(error, "sqlstate", None)
     return state or ""
+
+
+def _line(error: Exception) -> str:
+    """An error's text in one line."""
+    return " ".join(str(error).split()).rstrip(".")

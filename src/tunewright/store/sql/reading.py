@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Integer, Select, bindparam, false, literal_column, select, text
+from sqlalchemy import ColumnElement, Integer, Select, bindparam, false, literal_column, select
 
 from tunewright import queries
 from tunewright.queries import Point, Series
 from tunewright.records import (
+    EXECUTION_OPEN,
     Action,
     Checkpoint,
     Command,
@@ -137,9 +138,15 @@ def _trials(query: queries.Trials) -> Select[Any]:
     if query.statuses is not None:
         statement = statement.where(_one_of(runs.status, "statuses", query.statuses))
     if query.since:
-        statement = statement.where(runs.event > bindparam("since"))
+        statement = statement.where(runs.number.in_(_changed_trials()))
     by = runs.number.desc() if query.order == "newest" else runs.number
     return _limited(statement.order_by(by), query.limit)
+
+
+def _changed_trials() -> Select[Any]:
+    events = schema.events.c
+    of_job = select(events.trial).where(events.job_id == bindparam("job"), events.number > bindparam("since"))
+    return of_job.where(events.kind == literal_column("'trial'"))
 
 
 def _trial(row: tuple[Any, ...]) -> Trial:
@@ -171,7 +178,7 @@ def _executions(query: queries.Executions) -> Select[Any]:
     if query.trial is not None:
         statement = statement.where(runs.number == bindparam("trial"))
     if query.open_only:
-        statement = statement.where(text(schema.OPEN_EXECUTIONS))
+        statement = statement.where(executions.status.in_([literal_column(f"'{status}'") for status in sorted(EXECUTION_OPEN)]))
     return statement.order_by(runs.number, executions.number)
 
 

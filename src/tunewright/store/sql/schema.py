@@ -4,7 +4,8 @@
   because an update writes its whole row anew.
 - A NULL where a point or a series has a value is a NaN: SQLite turns NaN into NULL. Columns marked "as JSON" hold
   text of the json module, in which NaN and the infinities are spelled `NaN`, `Infinity` and `-Infinity`.
-- A row of runs keeps the number of its job's last event that changed it, so that readers get what is new by an index.
+- Which trials changed after an event is told by the events themselves, whose key is job and number. So the rows that every
+  commit writes (jobs, runs, executions, events) need no index but their keys: each further one is a page more to write.
 - Points are clustered by series, execution and position: a curve is one range, and no position is stored twice.
 
 A change of a table is a new revision in `migrations/versions`, and a new `SCHEMA_VERSION`.
@@ -26,7 +27,6 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    text,
 )
 
 SCHEMA_VERSION = "0001"
@@ -107,9 +107,7 @@ runs = Table(
     Column("created", Double, nullable=False),
     Column("started", Double),
     Column("ended", Double),
-    Column("event", BigInteger, nullable=False),
     UniqueConstraint("job_id", "number"),
-    Index(None, "job_id", "event"),
 )
 
 executions = Table(
@@ -137,11 +135,6 @@ executions = Table(
     PrimaryKeyConstraint("run_id", "number"),
     sqlite_with_rowid=False,
 )
-
-# What recovery asks for: the few executions that are open, among those of every job.
-OPEN_EXECUTIONS = "executions.status IN ('Launching', 'Running')"
-_OPEN = text("status IN ('Launching', 'Running')")
-Index("ix_executions_open", executions.c.run_id, sqlite_where=_OPEN, postgresql_where=_OPEN)
 
 series = Table(
     "series",

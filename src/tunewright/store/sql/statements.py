@@ -34,7 +34,7 @@ STATE = (
 JOB = ("namespace", "name", "kind", "wanted", "folder", "created", "fence", "event", *STATE)
 RUN = (
     "job_id", "number", "definition", "params", "seed", "origin", "status", "reason_code", "reason", "objectives", "metrics",
-    "feasible", "step", "executions", "created", "started", "ended", "event",
+    "feasible", "step", "executions", "created", "started", "ended",
 )  # fmt: skip
 EXECUTION = (
     "run_id", "number", "token", "purpose", "fold", "repeat", "fidelity", "from_step", "until_step", "status", "handle",

@@ -51,7 +51,7 @@ def state_row(state: JobState) -> tuple[Any, ...]:
     )
 
 
-def _run_row(job: int, trial: Trial, event: int) -> tuple[Any, ...]:
+def _run_row(job: int, trial: Trial) -> tuple[Any, ...]:
     objectives = trial.objectives
     return (
         job,
@@ -71,7 +71,6 @@ def _run_row(job: int, trial: Trial, event: int) -> tuple[Any, ...]:
         trial.created,
         trial.started,
         trial.ended,
-        event,
     )
 
 
@@ -124,11 +123,11 @@ class Commit:
             return last
         first = last - count + 1
         runs: dict[int, int] = {}
-        for place, trial in batch.trials:
-            cursor.execute(self._statements.set_run, _run_row(self._job, trial, first + place))
+        for trial in batch.trials:
+            cursor.execute(self._statements.set_run, _run_row(self._job, trial))
             runs[trial.number] = cursor.fetchall()[0][0]
         if batch.executions:
-            rows = [_execution_row(self._run(cursor, runs, execution.trial), execution) for _, execution in batch.executions]
+            rows = [_execution_row(self._run(cursor, runs, execution.trial), execution) for execution in batch.executions]
             cursor.executemany(self._statements.set_execution, rows)
         if batch.reports:
             self._reports(cursor, runs)
@@ -167,7 +166,7 @@ class Commit:
 
     def _reports(self, cursor: Cursor, runs: dict[int, int]) -> None:
         statements, points = self._statements, []
-        for _, reports in self._batch.reports:
+        for reports in self._batch.reports:
             run, execution = self._run(cursor, runs, reports.trial), reports.execution
             cursor.execute(statements.reports_held, (run, execution))
             found = cursor.fetchall()
@@ -188,16 +187,16 @@ class Commit:
 
     def _rest(self, cursor: Cursor, runs: dict[int, int], at: float) -> None:
         batch, statements, job = self._batch, self._statements, self._job
-        for _, checkpoint in batch.checkpoints:
+        for checkpoint in batch.checkpoints:
             run = self._run(cursor, runs, checkpoint.trial)
             row = (run, checkpoint.execution, checkpoint.step, checkpoint.path, checkpoint.at)
             cursor.execute(statements.set_checkpoint, row)
-        for _, decision in batch.decisions:
+        for decision in batch.decisions:
             if decision.trial >= 0:
                 self._run(cursor, runs, decision.trial)
             made = (decision.action.value, decision.until, decision.by, decision.reason, decision.at or at)
             cursor.execute(statements.add_decision, (job, decision.trial, decision.step, *made))
-        for _, handled in batch.handled:
+        for handled in batch.handled:
             cursor.execute(statements.handle_command, (True, handled.answer, job, handled.id))
             if not cursor.fetchall():
                 raise no_command(self._fence.job, handled.id)

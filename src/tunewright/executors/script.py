@@ -147,7 +147,7 @@ class ScriptExecutor:
             return Dead([*events, *([] if run.exited is None else [run.exited])])
         run.place.own(self._mark)
         self._runs[run.token] = run
-        self._events.append(Started(run.token, run.handle))
+        self._events += [Started(run.token, run.handle), *run.read()]
         order, until = run.place.last_order() or {}, launch.execution.until_step
         if order.get("halt"):
             run.halt(_GRACE)

@@ -30,22 +30,23 @@ class BoundedLog:
 
     def write(self, data: bytes) -> None:
         """Appends output."""
-        written = 0
+        waiting, self._latest = (self._latest + data if self._latest else bytearray(data)), bytearray()
         if not self._full:
-            written = self._append(data[: max(0, self._room)])
+            self._tell_what_is_missing()
+            written = self._append(waiting[: max(0, self._room)])
             self._room -= written
-            if written < len(data) and self._room <= 0:
+            if written < len(waiting) and self._room <= 0:
                 self._full = True
-                end = "" if data[:written].endswith(b"\n") else "\n"
+                end = "" if waiting[:written].endswith(b"\n") else "\n"
                 self._append(
                     f"{end}tunewright: the log has reached its limit of {self._limit:,} bytes; of what follows, the last "
                     f"{self._keep:,} bytes are written when the script has ended\n".encode()
                 )
-        if written < len(data):
-            self._latest += data[written:]
-            if (excess := len(self._latest) - self._keep) > 0:
-                self._left_out += excess
-                del self._latest[:excess]
+            del waiting[:written]
+        if (excess := len(waiting) - self._keep) > 0:
+            self._left_out += excess
+            del waiting[:excess]
+        self._latest = waiting
 
     def note(self, text: str) -> None:
         """Appends a line of our own."""
@@ -53,9 +54,8 @@ class BoundedLog:
 
     def close(self) -> None:
         """Writes the latest output that found no room."""
-        if self._left_out:
-            self._append(f"tunewright: {self._left_out:,} bytes of output were left out here\n".encode())
-        self._append(bytes(self._latest))
+        self._tell_what_is_missing()
+        self._append(self._latest)
         if self._file >= 0:
             os.close(self._file)
 
@@ -64,7 +64,11 @@ class BoundedLog:
             self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
             self._room -= os.fstat(self._file).st_size
 
-    def _append(self, data: bytes) -> int:
+    def _tell_what_is_missing(self) -> None:
+        if self._left_out and self._append(f"tunewright: {self._left_out:,} bytes of output were left out here\n".encode()):
+            self._left_out = 0
+
+    def _append(self, data: bytes | bytearray) -> int:
         if self._file < 0:
             self._open()
         try:

@@ -146,7 +146,7 @@ class Script:
                 check_value(name, value)
 
     def fingerprint(self) -> str:
-        """A short hash of the command and of the files of code that it names, wherever they are; changes when one of them does."""
+        """A short hash of the command and of the files of code that it names, wherever they are; changes when they do."""
         parts = [json.dumps({**self.to_json(), "cwd": None}, sort_keys=True).encode()]
         for argument in self.command:
             path = Path(fill(self.cwd or "", {}), argument)

@@ -14,6 +14,7 @@ from tunewright.errors import InvalidInput
 
 FOLDER, FILE = ".tunewright", "store.db"
 ADDRESS = "TUNEWRIGHT_STORE"
+SERVER_OPTIONS = ("timeout",)  # of an address of a server; what else stands there is libpq's
 MEMORY = ("memory", ":memory:", "sqlite://", "sqlite:///:memory:")
 _PROJECT = (".git", "pyproject.toml")
 # Types of mounts that several hosts share, where SQLite's locks and shared memory don't hold; 9p is a host's disk in a guest.
@@ -35,7 +36,7 @@ class Place(NamedTuple):
         options: of the address.
         folder: takes the files of jobs; None in memory.
         note: a line for people, when the place isn't what they expect.
-        url: of a server, with the password.
+        url: of a server, with the password and without our own options.
     """
 
     kind: str
@@ -82,7 +83,7 @@ def locate(address: str | os.PathLike[str] | None) -> Place:
     if not separator or isinstance(address, os.PathLike):
         return _named(Path(text).expanduser(), {})
     if scheme in ("postgresql", "postgresql+psycopg", "postgres"):
-        return Place("postgresql", None, {}, default_location().parent, url=f"postgresql://{rest}")
+        return _on_server(f"postgresql://{rest}")
     if scheme == "sqlite" and rest.startswith("/") and rest != "/":
         path, _, query = rest[1:].partition("?")
         return _named(Path(unquote(path)).expanduser(), dict(parse_qsl(query, keep_blank_values=True)))
@@ -91,14 +92,25 @@ def locate(address: str | os.PathLike[str] | None) -> Place:
 
 
 def without_password(address: str) -> str:
-    """An address as it may be printed."""
+    """An address as it may be printed. Up to the last `@`, wherever that is, everything may be a part of the password."""
     scheme, separator, rest = address.partition("://")
-    end = min((rest.find(mark) for mark in "/?#" if mark in rest), default=len(rest))
-    account, at, host = rest[:end].rpartition("@")
+    account, at, host = rest.rpartition("@")
     if separator and at:
         user, colon, _ = account.partition(":")
-        rest = f"{user}{':***' if colon else ''}@{host}{rest[end:]}"
+        rest = f"{user}{':***' if colon else ''}@{host}"
     return re.sub(r"(?i)([?&](?:password|sslpassword)=)[^&]*", r"\1***", f"{scheme}{separator}{rest}")
+
+
+def _on_server(url: str) -> Place:
+    before, _, query = url.partition("?")
+    pairs = [pair for pair in query.split("&") if pair]
+    own = {name: unquote(value) for name, _, value in (pair.partition("=") for pair in pairs) if name in SERVER_OPTIONS}
+    rest = "&".join(pair for pair in pairs if pair.partition("=")[0] not in SERVER_OPTIONS)
+    authority, _, after = before.partition("://")[2].partition("/")
+    if authority.count("@") > 1 or "@" in after or "@" in query or "#" in url:
+        rule = "must have the characters @ / ? # of a user or password written as %40 %2F %3F %23"
+        raise InvalidInput("store", rule, without_password(url))
+    return Place("postgresql", None, own, default_location().parent, url=f"{before}?{rest}" if rest else before)
 
 
 def _named(path: Path, options: Mapping[str, str]) -> Place:
@@ -119,7 +131,7 @@ def _default() -> Place:
     if system is None:
         return Place("sqlite", path, {}, path.parent)
     project = path.parent.parent
-    local = state_folder() / "tunewright" / "-".join(part for part in project.parts if part != project.anchor) / FILE
+    local = state_folder() / "tunewright" / project.relative_to(project.anchor) / FILE
     if (other := network_file_system(local)) is not None:
         rule = (
             f"must be named: this project is on a network file system ({system}), where SQLite loses data, and so is "

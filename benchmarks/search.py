@@ -2,11 +2,13 @@
 
     python -m benchmarks.search [--problems small|public|NAME ...] [--seeds 0-4] [--trials 50]
                                 [--strategies bayesian ...] [--peers optuna_gp ...] [--rerun] [--save FILE]
+                                [--workers 4] [--failures random|region]
 
 The problems, their reference values and the recorded runs of peers are in a folder given by `--bench` or
-`$TUNEWRIGHT_BENCH` (default `../shared/bench`). Every run is sequential, with one BLAS thread; the same seed gives the same
-noise to all. Normalised regret is 0 at the best known loss and 1 at the median of random configurations; "geo" is the
-geometric mean of (regret + 0.005). `--rerun` runs the peers again instead of reading their recorded runs.
+`$TUNEWRIGHT_BENCH` (default `../shared/bench`). BLAS has one thread; runs are sequential unless `--workers` says otherwise
+(of strategies; of peers never), and the same seed gives the same noise to all. Normalised regret is 0 at the best known
+loss and 1 at the median of random configurations; "geo" is the geometric mean of (regret + 0.005). `--rerun` runs the
+peers again instead of reading their recorded runs.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import json
 import os
 import sys
 import time
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -34,7 +37,7 @@ from tunewright.objective import Objective
 from tunewright.records import Params, Status, Trial
 from tunewright.space import Categorical, Float, Int, SearchSpace
 
-CHECKPOINTS = (10, 25, 50)
+CHECKPOINTS = (10, 25, 50, 100)
 
 
 @dataclass(frozen=True)
@@ -64,27 +67,71 @@ def search_space(parameters: Sequence[Any]) -> SearchSpace:
     return SearchSpace(made)
 
 
-def run_strategy(name: str, make: Callable[[Problem], Any], task: Any, seed: int, trials: int) -> Run:
-    """Plays one search of a strategy. The k-th evaluation's noise depends on the seed and k alone."""
+@dataclass(frozen=True)
+class Conditions:
+    """Under which conditions strategies are played; peers always run one trial after the other, without failures.
+
+    Args:
+        workers: trials that run at once; which one ends first is drawn at random.
+        failures: "none"; "random": 30% of the trials fail by chance, and successful trials are counted; "region": a third of
+            the space fails, on one side of a random plane, and all trials are counted.
+    """
+
+    workers: int = 1
+    failures: str = "none"
+
+
+def run_strategy(
+    name: str, make: Callable[[Problem], Any], task: Any, seed: int, trials: int, conditions: Conditions | None = None
+) -> Run:
+    """Plays one search of a strategy. The noise of the k-th result depends on the seed and k alone."""
+    given = conditions or Conditions()
     space = search_space(task.space)
-    problem = Problem(space, (Objective("loss"),), seed=seed, max_trials=trials)
+    problem = Problem(space, (Objective("loss"),), seed=seed, max_trials=trials, max_parallel=given.workers)
     strategy, ledger = make(problem), Ledger(space, problem.objectives)
+    fails, rng = _failure(given.failures, space, task.name, seed), np.random.default_rng([seed, 5])
     losses: list[float] = []
     gaps: list[float] = []
-    for number in range(trials):
-        start = time.perf_counter()
-        proposals = strategy.suggest(ledger.view(), 1)
-        gaps.append(time.perf_counter() - start)
-        if not isinstance(proposals, Sequence):
+    running: list[tuple[int, Params]] = []
+    while len(losses) < trials:
+        while len(running) < given.workers:
+            start = time.perf_counter()
+            proposals = strategy.suggest(ledger.view(), 1)
+            gaps.append(time.perf_counter() - start)
+            if not isinstance(proposals, Sequence):
+                break
+            (proposal,) = proposals
+            assert isinstance(proposal, New)
+            running.append((len(ledger), proposal.params))
+            ledger.record(Trial(len(ledger), proposal.params, seed=seed), ledger.event + 1)
+        if not running:
             break
-        (proposal,) = proposals
-        assert isinstance(proposal, New)
-        loss = task.evaluate(_complete(task, proposal.params), seed=1000 * seed + number + 1)[0]
-        ledger.record(
-            Trial(number, proposal.params, seed=number, status=Status.COMPLETED, objectives=(loss,)), ledger.event + 1
-        )
-        losses.append(float(task.truth(proposal.params) if hasattr(task, "truth") else loss))
+        number, params = running.pop(int(rng.integers(len(running))))
+        if fails(params):
+            ledger.record(Trial(number, params, seed=seed, status=Status.FAILED), ledger.event + 1)
+            losses += [float("inf")] if given.failures == "region" else []
+            continue
+        loss = task.evaluate(_complete(task, params), seed=1000 * seed + len(losses) + 1)[0]
+        trial = Trial(number, params, seed=seed, status=Status.COMPLETED, objectives=(loss,))
+        ledger.record(trial, ledger.event + 1)
+        losses.append(float(task.truth(params) if hasattr(task, "truth") else loss))
     return Run(name, task.name, seed, trials, losses, gaps)
+
+
+def _failure(kind: str, space: SearchSpace, task: str, seed: int) -> Callable[[Params], bool]:
+    """Which trials fail."""
+    if kind == "none":
+        return lambda params: False
+    rng = np.random.default_rng([seed, zlib.crc32(task.encode())])
+    if kind == "random":
+        return lambda params: bool(rng.random() < 0.3)
+    normal = rng.standard_normal(len(space))
+
+    def side(params: Params) -> float:
+        return float(np.nan_to_num(space.encode(params) - 0.5) @ normal)
+
+    border = float(np.quantile([side(space.sample(rng)) for _ in range(400)], 2 / 3))
+    return lambda params: side(params) > border
 
 
 def _complete(task: Any, params: Params) -> dict[str, Any]:
@@ -113,14 +160,14 @@ def run_peer(name: str, adapters: Any, task: Any, seed: int, trials: int) -> Run
     return Run(name, task.name, seed, trials, losses, gaps[:trials])
 
 
-def recorded(bench: Path, peer: str, tasks: Iterable[str], seeds: Iterable[int]) -> list[Run]:
-    """A peer's recorded runs on these problems, of these seeds."""
+def recorded(bench: Path, peer: str, tasks: Iterable[str], seeds: Iterable[int], trials: int) -> list[Run]:
+    """A peer's recorded runs of at least so many trials on these problems, of these seeds."""
     path, tasks, seeds = bench / "results" / f"{peer}.jsonl", set(tasks), set(seeds)
     runs = []
     for line in path.read_text().splitlines() if path.exists() else ():
         data = json.loads(line)
-        if data["task"] in tasks and data["seed"] in seeds and len(data["losses"]) >= CHECKPOINTS[-1]:
-            runs.append(Run(peer, data["task"], data["seed"], data["n"], data["losses"], data["gaps"]))
+        if data["task"] in tasks and data["seed"] in seeds and len(data["losses"]) >= trials:
+            runs.append(Run(peer, data["task"], data["seed"], trials, data["losses"], data["gaps"]))
     return runs
 
 
@@ -153,7 +200,9 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--bench", type=Path, default=Path(os.environ.get("TUNEWRIGHT_BENCH", "../shared/bench")))
     parser.add_argument("--problems", nargs="+", default=["small"])
     parser.add_argument("--seeds", type=_seeds, default=_seeds("0-2"))
-    parser.add_argument("--trials", type=int, default=CHECKPOINTS[-1])
+    parser.add_argument("--trials", type=int, default=50)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--failures", choices=["none", "random", "region"], default="none")
     parser.add_argument("--strategies", nargs="*", default=["bayesian"])
     parser.add_argument("--peers", nargs="*", default=["optuna_gp", "optuna_tpe", "random"])
     parser.add_argument("--rerun", action="store_true")
@@ -176,12 +225,16 @@ def _compare(given: argparse.Namespace, suite: Any, peers: Any) -> None:
     runs: list[Run] = []
     for name in given.strategies:
         make = catalog.load("strategies", name)
-        runs += [run_strategy(name, make, suite.get(task), seed, given.trials) for seed in given.seeds for task in tasks]
+        runs += [
+            run_strategy(name, make, suite.get(task), seed, given.trials, Conditions(given.workers, given.failures))
+            for seed in given.seeds
+            for task in tasks
+        ]
     for peer in given.peers:
         if given.rerun:
             runs += [run_peer(peer, peers, suite.get(task), seed, given.trials) for seed in given.seeds for task in tasks]
         else:
-            runs += recorded(given.bench, peer, tasks, given.seeds)
+            runs += recorded(given.bench, peer, tasks, given.seeds, given.trials)
     if given.save:
         given.save.write_text("".join(json.dumps(asdict(run)) + "\n" for run in runs))
     summarise(suite, runs)

@@ -9,7 +9,7 @@ import pytest
 
 MISSING = "missing"
 AnyReport = TypeVar("AnyReport", pytest.TestReport, pytest.CollectReport)
-pytest_plugins = ("pytester",)
+pytest_plugins = ("pytester", "tests.postgres")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

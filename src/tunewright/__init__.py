@@ -16,8 +16,8 @@ _HOMES = {
     "tunewright.api": ("job", "jobs", "resume", "start", "tune"),
     "tunewright.errors": (
         "InfeasibleSpace", "InvalidExpression", "InvalidInput", "InvalidSpace", "JobChanged", "JobExists", "JobTaken",
-        "LeaseLost", "NotFound", "SearchFinished", "StoreBusy", "StoreDamaged", "StoreError", "StoreFull", "StoreVersion",
-        "TrialsFailed", "TunewrightError", "UnpicklableFunction",
+        "LeaseLost", "NotFound", "SearchFinished", "StoreBusy", "StoreDamaged", "StoreError", "StoreFull",
+        "StoreUnreachable", "StoreVersion", "TrialsFailed", "TunewrightError", "UnpicklableFunction",
     ),
     "tunewright.interfaces": ("Continue", "Executor", "Exhausted", "Measure", "New", "Stopper", "Store", "Strategy", "Wait"),
     "tunewright.executors.script_task": ("Script",),
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from tunewright.errors import StoreDamaged as StoreDamaged
     from tunewright.errors import StoreError as StoreError
     from tunewright.errors import StoreFull as StoreFull
+    from tunewright.errors import StoreUnreachable as StoreUnreachable
     from tunewright.errors import StoreVersion as StoreVersion
     from tunewright.errors import TrialsFailed as TrialsFailed
     from tunewright.errors import TunewrightError as TunewrightError

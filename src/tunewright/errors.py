@@ -16,6 +16,7 @@
         ├── StoreVersion                      written by a newer version, or an older one that can't be migrated
         ├── StoreBusy                         another process kept the store locked for longer than the limit
         ├── StoreFull                         no space left on the device
+        ├── StoreUnreachable                  the database's server can't be reached, or takes no connection
         ├── JobTaken                          another living controller owns the job
         └── LeaseLost                         this controller no longer owns its job
 
@@ -125,6 +126,10 @@ class StoreBusy(StoreError):
 
 class StoreFull(StoreError):
     """No space left on the device that holds the store; what was committed before is safe."""
+
+
+class StoreUnreachable(StoreError):
+    """The database's server can't be reached, or takes no connection; what was committed before is safe."""
 
 
 class JobTaken(StoreError):

@@ -9,7 +9,7 @@ import pytest
 
 from tunewright.interfaces import Store
 from tunewright.store.memory import MemoryStore
-from tunewright.store.sql.store import open_sqlite
+from tunewright.store.sql.store import open_postgresql, open_sqlite
 from tunewright.testing.clock import FakeClock
 from tunewright.testing.stores import StoreContract
 
@@ -28,5 +28,14 @@ class TestSqliteStore(StoreContract):
     @pytest.fixture
     def store(self, tmp_path: Path) -> Iterator[Store]:
         opened = open_sqlite(tmp_path / "store.db")
+        yield opened
+        opened.close()
+
+
+@pytest.mark.slow
+class TestPostgresqlStore(StoreContract):
+    @pytest.fixture
+    def store(self, postgresql: str) -> Iterator[Store]:
+        opened = open_postgresql(postgresql)
         yield opened
         opened.close()

@@ -2,3 +2,4 @@
 
 from tunewright.store.location import default_location as default_location
 from tunewright.store.opening import open_store as open_store
+from tunewright.store.upgrading import upgrade_store as upgrade_store

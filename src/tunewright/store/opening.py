@@ -16,8 +16,8 @@ def open_store(store: str | os.PathLike[str] | Store | None = None, *, create: b
     """The store at an address.
 
     Args:
-        store: a path, `sqlite:///path?synchronous=FULL`, `postgresql://user@host/database`, or `"memory"`; None:
-            `$TUNEWRIGHT_STORE`, else the project's `.tunewright/store.db`. A Store is given back as it is.
+        store: a path, `sqlite:///path?synchronous=FULL`, `postgresql://user@host/database?timeout=60`, or `"memory"`;
+            None: `$TUNEWRIGHT_STORE`, else the project's `.tunewright/store.db`. A Store is given back as it is.
         create: a file that isn't there is made; else it is an error.
 
     Raises:
@@ -37,7 +37,7 @@ def open_store(store: str | os.PathLike[str] | Store | None = None, *, create: b
 
     folder = None if place.folder is None else str(place.folder)
     if place.kind == "postgresql":
-        return open_postgresql(place.url, create=create, folder=folder)
+        return open_postgresql(place.url, place.options, create=create, folder=folder)
     assert place.path is not None
     if place.note:
         print(place.note, file=sys.stderr)

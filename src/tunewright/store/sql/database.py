@@ -9,9 +9,9 @@ import random
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from threading import Lock
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine, PoolProxiedConnection
 from sqlalchemy.exc import DBAPIError
@@ -20,6 +20,7 @@ from tunewright.errors import StoreBusy, StoreError, StoreFull
 from tunewright.store.sql.writing import Cursor
 
 T = TypeVar("T")
+OPENING = 10.0  # seconds that a server which is just starting is waited for
 CHUNK = 1000  # rows that are fetched at once
 IN_MEMORY = 20_000  # rows of an answer that are held in memory; more go through a temporary file
 
@@ -28,13 +29,22 @@ class Dialect(Protocol):
     """What differs between databases."""
 
     name: str  # printable: without a password
-    limit: float  # seconds before a locked database is an error
+    limit: float  # seconds before a database that is locked, or can't be reached any more, is an error
     one_writer: bool  # only one transaction may write at a time, so threads queue here instead of in the database
+    poll: float  # seconds between looks for what other processes wrote
 
     def engine(self) -> Engine: ...
 
-    def begin(self, cursor: Cursor) -> None:
-        """Starts a transaction that writes."""
+    def batch(self, connection: PoolProxiedConnection) -> AbstractContextManager[object]:
+        """Within it, statements may be sent together; the error of one may come up at a later one, or at the end."""
+        ...
+
+    def begin(self, cursor: Cursor) -> Callable[[], object]:
+        """Starts a transaction that writes. What comes back gives, once asked, the mark for `was_committed`."""
+        ...
+
+    def was_committed(self, cursor: Cursor, mark: object) -> bool:
+        """What became of a transaction whose connection broke. When the database doesn't know of that yet, it is ended."""
         ...
 
     def lock_schema(self, cursor: Cursor) -> None:
@@ -49,6 +59,14 @@ class Dialect(Protocol):
         """Whether the same may succeed when it is tried again."""
         ...
 
+    def is_lost(self, error: Exception) -> bool:
+        """Whether the connection broke, or none could be made."""
+        ...
+
+    def refused_value(self, error: Exception) -> Exception | None:
+        """A UnicodeError or OverflowError, when it was a value that the database doesn't take."""
+        ...
+
     def explain(self, error: Exception) -> StoreError:
         """The error for people."""
         ...
@@ -57,13 +75,18 @@ class Dialect(Protocol):
         """The error when others kept the database locked past the limit."""
         ...
 
+    def lost(self, error: Exception, seconds: float) -> StoreError:
+        """The error when the database couldn't be reached for so long."""
+        ...
+
 
 class Database:
     """A database with its connections. Safe to use from several threads, and in a process that was forked."""
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self.name = dialect.name
+        self.name, self.poll = dialect.name, dialect.poll
+        self._patient = False  # waits for a lost connection: not before there was one, nor again once that was in vain
         self._open()
 
     def _open(self) -> None:
@@ -77,9 +100,11 @@ class Database:
 
         Raises:
             StoreBusy, StoreFull, StoreDamaged, StoreError: nothing was written; and what `work` raises.
+            StoreUnreachable: the same, unless the connection broke during the commit: then it may have been written.
+            UnicodeError, OverflowError: a value that the database doesn't take; nothing was written.
         """
         with self._writing():
-            return self._again(lambda: self._transact(work))
+            return self._again(_Transaction(self._dialect, lambda: self.engine, self._errors, work))
 
     def read(self, sql: str, values: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
         """The rows of one statement, as of now.
@@ -111,8 +136,12 @@ class Database:
 
     def once(self, work: Callable[[Cursor], T]) -> T:
         """Runs `work` outside of a transaction."""
-        with self._cursor() as cursor:
-            return self._again(lambda: work(cursor))
+
+        def attempt() -> T:
+            with self._cursor() as cursor:
+                return work(cursor)
+
+        return self._again(attempt)
 
     def close(self) -> None:
         """Closes all connections that are not in use."""
@@ -132,29 +161,6 @@ class Database:
                 cursor.close()
         finally:
             connection.close()
-
-    def _transact(self, work: Callable[[Cursor], T]) -> T:
-        connection = self.engine.raw_connection()
-        try:
-            cursor: Any = connection.cursor()
-            try:
-                self._dialect.begin(cursor)
-                result = work(cursor)
-                connection.commit()
-                return result
-            except BaseException:
-                self._roll_back(connection)
-                raise
-            finally:
-                cursor.close()
-        finally:
-            connection.close()
-
-    def _roll_back(self, connection: PoolProxiedConnection) -> None:
-        try:
-            connection.rollback()
-        except self._errors:  # the connection is broken, and its transaction with it
-            connection.invalidate()
 
     def _fetch(self, sql: str, values: tuple[Any, ...]) -> tuple[list[tuple[Any, ...]], Any]:
         with self._cursor() as cursor:
@@ -183,19 +189,34 @@ class Database:
 
     def _again(self, attempt: Callable[[], T]) -> T:
         """Attempts until it succeeds, fails for a reason that stays, or the limit is over."""
-        deadline: float | None = None
+        began: float | None = None
+        pause = 0.01
         while True:
             try:
-                return attempt()
+                result = attempt()
+                self._patient = True
+                return result
             except self._errors as error:
-                if not self._dialect.is_busy(_driver_error(error)):
-                    raise self._explained(error) from error
+                problem = _driver_error(error)
+                lost, busy = self._dialect.is_lost(problem), self._dialect.is_busy(problem)
+                if not lost and not busy:
+                    raise self._dialect.refused_value(problem) or self._dialect.explain(problem) from error
                 now = time.monotonic()
-                if deadline is None:
-                    deadline = now + self._dialect.limit
-                elif now >= deadline:
+                if lost:
+                    self._wait_for_connection(problem, 0.0 if began is None else now - began, busy)
+                elif began is not None and now - began >= self._dialect.limit:
                     raise self._dialect.busy() from error
-            time.sleep(random.uniform(0.001, 0.01))
+                began = now if began is None else began
+            pause = min(2 * pause, 1.0) if lost else 0.01
+            time.sleep(random.uniform(pause / 10, pause))
+
+    def _wait_for_connection(self, problem: Exception, waited: float, passing: bool) -> None:
+        """Raises when a lost connection is to be waited for no longer. Idle connections are taken for broken, too."""
+        limit = self._dialect.limit if self._patient else (min(OPENING, self._dialect.limit) if passing else 0.0)
+        if waited >= limit:
+            self._patient = False
+            raise self._dialect.lost(problem, limit) from problem
+        self.engine.dispose()
 
     def _explained(self, error: Exception) -> StoreError:
         return self._dialect.explain(_driver_error(error))
@@ -205,6 +226,55 @@ class Database:
         if self._process != os.getpid():
             self.engine.dispose(close=False)
             self._open()
+
+
+class _Transaction(Generic[T]):
+    """One transaction that writes, attempted until it is committed.
+
+    Args:
+        engine: gives the engine as it is then.
+        errors: the driver's.
+    """
+
+    def __init__(
+        self, dialect: Dialect, engine: Callable[[], Engine], errors: tuple[type[Exception], ...], work: Callable[[Cursor], T]
+    ) -> None:
+        self._dialect, self._engine, self._errors, self._work = dialect, engine, errors, work
+        self._mark: object = None  # of an attempt whose connection broke
+        self._results: list[T] = []  # of an attempt that may have been committed
+
+    def __call__(self) -> T:
+        connection = self._engine().raw_connection()
+        try:
+            cursor: Any = connection.cursor()
+            try:
+                if self._mark is not None and self._dialect.was_committed(cursor, self._mark):
+                    return self._results[0]
+                return self._attempt(connection, cursor)
+            finally:
+                cursor.close()
+        finally:
+            connection.close()
+
+    def _attempt(self, connection: PoolProxiedConnection, cursor: Cursor) -> T:
+        mark: Callable[[], object] | None = None
+        self._mark = None
+        try:
+            with self._dialect.batch(connection):
+                mark = self._dialect.begin(cursor)
+                result = self._work(cursor)
+                self._results = [result]
+                cursor.execute("COMMIT")
+            return result
+        except BaseException as error:
+            if mark is not None and isinstance(error, self._errors) and self._dialect.is_lost(_driver_error(error)):
+                with suppress(*self._errors):  # it broke before the transaction had begun
+                    self._mark = mark()
+            try:
+                connection.rollback()
+            except self._errors:  # the connection is broken, and its transaction with it
+                connection.invalidate()
+            raise
 
 
 def _driver_error(error: Exception) -> Exception:

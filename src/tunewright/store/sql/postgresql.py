@@ -4,8 +4,8 @@ Round trips. A transaction goes out in psycopg's pipeline mode: what needs no an
 controller's commit costs two round trips, however much it writes.
 
 Connections. One that breaks is made anew, and the transaction tried again, until `timeout` seconds are over
-(`postgresql://user@host/database?timeout=300`). When it breaks during a COMMIT, the server is asked by the transaction's
-number what became of it, so nothing is written twice. A store that was never reached is an error at once.
+(`postgresql://user@host/database?timeout=300`). Before that, the server is asked by the transaction's number what became of
+it, so nothing is written twice. A store that was never reached is an error at once.
 
 Durability is the server's: with its default, `synchronous_commit=on`, an answered commit is on the server's disk. A user may
 trade the last half second before a crash of the server for speed, by `?options=-csynchronous_commit%3Doff` in the address.
@@ -14,8 +14,9 @@ trade the last half second before a crash of the server for speed, by `?options=
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Engine, PoolProxiedConnection, create_engine
@@ -48,6 +49,13 @@ _DAMAGED = ("XX001", "XX002")
 _OUT_OF_RANGE = "22003"
 # A connection that isn't made has no SQLSTATE, only the server's text: what passes by itself, and what doesn't.
 _PASSING = re.compile(r"starting up|shutting down|recovery|not yet accepting|too many clients|connection slots")
+
+
+# backend_xid has the lower 32 bits of a transaction's number
+_END_TRANSACTION = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE usename = current_user AND backend_xid::text::numeric = (%s::text::numeric) %% 4294967296"
+)
 
 
 class PostgresqlDialect:
@@ -93,12 +101,21 @@ class PostgresqlDialect:
         # Transactions are begun and ended by statements, so that a single SELECT is one round trip.
         return self._psycopg.connect(autocommit=True, **self._connection)
 
-    def batch(self, connection: PoolProxiedConnection) -> AbstractContextManager[object]:
-        if not self._psycopg.Pipeline.is_supported():
-            return nullcontext()
+    @contextmanager
+    def batch(self, connection: PoolProxiedConnection) -> Iterator[None]:
         driver: Any = connection.driver_connection
-        pipeline: AbstractContextManager[object] = driver.pipeline()
-        return pipeline
+        failure: BaseException | None = None
+        try:
+            with driver.pipeline():
+                try:
+                    yield
+                except BaseException as error:  # of what follows it in the pipeline, nobody wants to hear
+                    failure = error
+        except self._psycopg.Error:
+            if failure is None:
+                raise
+        if failure is not None:
+            raise failure
 
     def begin(self, cursor: Cursor) -> Callable[[], object]:
         cursor.execute("BEGIN")
@@ -108,8 +125,14 @@ class PostgresqlDialect:
         return lambda: asked.fetchall()[0][0]
 
     def was_committed(self, cursor: Cursor, mark: object) -> bool:
-        cursor.execute("SELECT pg_xact_status(%s::text::xid8)", (mark,))
-        return cursor.fetchall()[0][0] == "committed"
+        """A server that hasn't noticed would keep the transaction, and its locks, for hours: its process is ended."""
+        while True:
+            cursor.execute("SELECT pg_xact_status(%s::text::xid8)", (mark,))
+            ((status,),) = cursor.fetchall()
+            if status != "in progress":
+                return bool(status == "committed")
+            cursor.execute(_END_TRANSACTION, (mark,))
+            time.sleep(0.05)
 
     def lock_schema(self, cursor: Cursor) -> None:
         cursor.execute(f"SELECT pg_advisory_xact_lock({SCHEMA_LOCK})")
@@ -162,6 +185,18 @@ class PostgresqlDialect:
         if "authentication" in found[1] or "no password" in found[1]:
             hint = " (a password comes from the address, from PGPASSWORD, or from ~/.pgpass)"
         return StoreUnreachable(f"{self.name} takes no connection{since}: {found[1].strip()}{hint}")
+
+
+def timeout_of(options: Mapping[str, str]) -> float:
+    """The option `timeout`. Raises InvalidInput."""
+    text = options.get("timeout", "60")
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise InvalidInput("store option timeout", "must be a number of seconds", text)
+    return seconds
 
 
 def _state(error: Exception) -> str:

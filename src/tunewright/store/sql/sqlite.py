@@ -16,11 +16,12 @@ import errno
 import os
 import shutil
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, PoolProxiedConnection, create_engine
 from sqlalchemy.pool import QueuePool
 
 from tunewright.errors import InvalidInput, StoreBusy, StoreDamaged, StoreError, StoreFull, nearest
@@ -51,6 +52,7 @@ class SqliteDialect:
     """
 
     one_writer = True
+    poll = 0.05
 
     def __init__(self, path: Path, options: Mapping[str, str] | None = None) -> None:
         if sqlite3.sqlite_version_info < OLDEST:
@@ -83,8 +85,15 @@ class SqliteDialect:
             raise
         return connection
 
-    def begin(self, cursor: Cursor) -> None:
+    def batch(self, connection: PoolProxiedConnection) -> AbstractContextManager[object]:
+        return nullcontext()
+
+    def begin(self, cursor: Cursor) -> Callable[[], object]:
         cursor.execute("BEGIN IMMEDIATE")
+        return lambda: None
+
+    def was_committed(self, cursor: Cursor, mark: object) -> bool:
+        raise AssertionError("a connection to a file doesn't break")
 
     def lock_schema(self, cursor: Cursor) -> None:
         """Nothing: who may write is alone."""
@@ -102,6 +111,16 @@ class SqliteDialect:
 
     def is_busy(self, error: Exception) -> bool:
         return _code(error) in _BUSY
+
+    def is_lost(self, error: Exception) -> bool:
+        return False
+
+    def refused_value(self, error: Exception) -> Exception | None:
+        """None: sqlite3 says so by itself, with errors that are no database's."""
+        return None
+
+    def lost(self, error: Exception, seconds: float) -> StoreError:
+        return self.explain(error)
 
     def explain(self, error: Exception) -> StoreError:
         code = _code(error)

@@ -25,13 +25,12 @@ from tunewright.store.sql.writing import Commit, Cursor, state_row
 
 Row = TypeVar("Row")
 T = TypeVar("T")
-POLL = 0.05  # seconds between looks for what other processes wrote
 
 
 class SqlStore:
     """A store on an SQL database; `tunewright.interfaces.Store` says what its methods do.
 
-    Text that is no valid Unicode (lone surrogates) is kept with U+FFFD in their place.
+    Text is kept with U+FFFD in the place of lone surrogates; on PostgreSQL, which takes none, of null characters, too.
 
     Args:
         database: with the newest tables; see `open_sqlite` and `open_postgresql`.
@@ -127,7 +126,7 @@ class SqlStore:
     def _write(self, work: Callable[[Cursor], T]) -> T:
         try:
             result = self._database.write(work)
-        except UnicodeEncodeError:
+        except UnicodeError:
             result = self._database.write(lambda cursor: work(WellFormed(cursor)))
         with self._changed:
             self._changed.notify_all()
@@ -152,7 +151,7 @@ class SqlStore:
             if rows[0][0] > since or left <= 0:
                 return int(rows[0][0])
             with self._changed:
-                self._changed.wait(min(POLL, left))
+                self._changed.wait(min(self._database.poll, left))
 
     def close(self) -> None:
         """Closes the connections. Idempotent."""
@@ -223,6 +222,7 @@ def open_sqlite(
 
 def open_postgresql(
     url: str,
+    options: Mapping[str, str] | None = None,
     *,
     create: bool = True,
     folder: str | None = None,
@@ -231,14 +231,25 @@ def open_postgresql(
 ) -> SqlStore:
     """Opens a store in a PostgreSQL database; its tables stand in the first schema of the search path.
 
+    An older one is refused, for others may be using it: `upgrade_store` brings it up to date.
+
+    Args:
+        url: as libpq takes it.
+        options: see `tunewright.store.sql.postgresql`.
+        create: make the tables when there are none.
+        folder, namespace: see `SqlStore`.
+        versions: that this program knows; for tests.
+
     Raises:
+        InvalidInput: the address or an option breaks its rule.
+        StoreUnreachable: its server can't be reached, or takes no connection.
         StoreDamaged, StoreVersion, StoreBusy, StoreError: the database can't be used as it is; it was left alone.
     """
-    from tunewright.store.sql.postgresql import PostgresqlDialect
+    from tunewright.store.sql.postgresql import PostgresqlDialect, timeout_of
 
-    database = Database(PostgresqlDialect(url))
+    database = Database(PostgresqlDialect(url, timeout_of(options or {})))
     try:
-        prepare(database, versions or Versions(), alone=False, create=create)
+        prepare(database, versions or Versions(), alone=False, create=create, upgrade=False)
     except BaseException:
         database.close()
         raise

@@ -1,4 +1,4 @@
-"""Text that databases take: what came from a program's output or a file's name may hold lone surrogates."""
+"""Text that databases take: what came from a program's output or a file's name may hold lone surrogates, or zero bytes."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from tunewright.store.sql.writing import Cursor
 
 
 class WellFormed:
-    """A cursor that puts U+FFFD in the place of lone surrogates in everything that is written through it."""
+    """A cursor that puts U+FFFD in the place of lone surrogates, and of null characters, in all that is written through it."""
 
     def __init__(self, cursor: Cursor) -> None:
         self._cursor = cursor
+
+    @property
+    def connection(self) -> Any:
+        return self._cursor.connection
 
     def execute(self, sql: str, parameters: tuple[Any, ...] = (), /) -> Any:
         return self._cursor.execute(sql, _well_formed(parameters))
@@ -25,6 +29,8 @@ class WellFormed:
 
 def _well_formed(row: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(
-        value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(value, str) else value
+        value.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        if isinstance(value, str)
+        else value
         for value in row
     )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shlex
 import signal
 import socket
 import sys
@@ -12,21 +10,19 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from tunewright.errors import InvalidInput
 from tunewright.executors.leftovers import kill_execution, new_mark
 from tunewright.executors.memory import tree_memory
 from tunewright.executors.placement import cores_of, own_cores
-from tunewright.executors.script_environment import environment_of, values_of
 from tunewright.executors.script_launching import Launcher, signal_process
+from tunewright.executors.script_request import request_of
 from tunewright.executors.script_run import ScriptRun
 from tunewright.executors.script_task import Script
-from tunewright.executors.script_template import PARAMS_FILE, command_line, fill, places, texts_of
 from tunewright.interfaces import Adopted, Dead, ExecutorEvent, Exited, Failure, Halt, Kill, Launch, Order, Started, Until
-from tunewright.protocol import failure_record, log_path, remove_partial_checkpoints
+from tunewright.protocol import failure_record, remove_partial_checkpoints
 from tunewright.records import FailureKind
-from tunewright.resources import Resources, duration_text, size_text
+from tunewright.resources import Resources, size_text
 
 _START_LIMIT = 60.0  # seconds for a supervisor to begin
 _BUSY, _QUIET = 0.005, 0.02  # seconds between looks at spools, while something happens and when nothing does
@@ -36,7 +32,6 @@ _LOOK = 0.5  # seconds between looks at whether supervisors live
 _MEMORY_LOOK = 0.25  # seconds between looks at a tree's memory
 _CLOSE = 15.0  # seconds for killed scripts to be gone
 _GRACE = 10.0  # seconds for an adopted script that had been ordered to end
-_SHOWN = 2000  # characters of a command that its log shows
 
 
 class ScriptExecutor:
@@ -76,15 +71,14 @@ class ScriptExecutor:
         if isinstance(slots, bool) or not isinstance(slots, int) or slots < 1:
             raise InvalidInput("slots", "must be an integer of at least 1", slots)
         self.slots = slots
-        self._script, self._names, self._required = script, tuple(names), tuple(required)
+        self._script = script.within(Path.cwd())
+        self._names, self._required = tuple(names), tuple(required)
         self._resources = resources or Resources()
         self._portable = sys.platform != "linux" if portable is None else portable
         folder = Path(folder).absolute()
         self._mark = new_mark(folder)
         self._launcher = Launcher(folder / "scripts.log")
-        self._cwd, self._cores = str(Path.cwd()), own_cores()
-        texts = (*script.command, *script.env.values())
-        self._writes_metrics = script.metrics_file is not None or any("metrics_file" in places(text) for text in texts)
+        self._cores = own_cores()
         self._runs: dict[str, ScriptRun] = {}
         self._events: deque[ExecutorEvent] = deque()
         self._heard = self._looked = self._memory_looked = 0.0
@@ -99,7 +93,9 @@ class ScriptExecutor:
         self._runs[run.token] = run
         try:
             run.place.own(self._mark)
-            self._launcher.request(self._request(run, slot))
+            cores = cores_of(slot, self._resources.cpus, self._cores)
+            request = request_of(self._script, self._resources, self._names, launch, run.place, run.port, cores)
+            self._launcher.request({**request, "slot": slot, "portable": self._portable})
         except (OSError, InvalidInput) as problem:
             self._give_up(run, f"the script could not be started: {problem}")
 
@@ -180,26 +176,6 @@ class ScriptExecutor:
         self._launcher.close()
 
     # --- starting ---
-
-    def _request(self, run: ScriptRun, slot: int) -> dict[str, Any]:
-        """What the supervisor needs to know. Raises InvalidInput for a value that no command line can carry."""
-        script, launch, limit = self._script, run.launch, self._resources.time
-        values, params = values_of(launch, run.place, run.port), launch.trial.params
-        filled = {**values, **texts_of(params)}
-        cwd = str(Path(self._cwd, fill(script.cwd or "", filled)))
-        if script.metrics_file is not None:
-            values["metrics_file"] = str(Path(cwd, fill(script.metrics_file, filled)))
-        if any(PARAMS_FILE in places(text) for text in (*script.command, *script.env.values())):
-            Path(values[PARAMS_FILE]).write_text(json.dumps(dict(params)), encoding="utf-8")
-        argv = command_line(script.command, script.arguments, params, self._names, values)
-        cores = cores_of(slot, self._resources.cpus, self._cores)
-        return {
-            "token": run.token, "argv": argv, "env": environment_of(script, launch, values, len(cores)), "cwd": cwd,
-            "folder": str(run.place.folder), "log": str(log_path(launch.folder).absolute()), "log_limit": script.log_limit,
-            "from_step": launch.execution.from_step, "time": limit, "time_text": duration_text(limit or 0.0), "cores": cores,
-            "slot": slot, "metrics": dict(script.metrics), "step": script.step, "metrics_file": values["metrics_file"],
-            "expected": self._writes_metrics, "port": run.port, "shown": shlex.join(argv)[:_SHOWN], "portable": self._portable,
-        }  # fmt: skip
 
     def _free_port(self) -> int:
         """A port that nothing listens on, and that no other script of this executor was given."""

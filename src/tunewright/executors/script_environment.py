@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tunewright.executors.placement import thread_environment
@@ -31,8 +31,10 @@ def values_of(launch: Launch, place: Place, port: int) -> dict[str, str]:
     }
 
 
-def environment_of(script: Script, launch: Launch, values: Mapping[str, str], share: int) -> dict[str, str]:
-    """The whole environment of an execution.
+def environment_of(
+    script: Script, launch: Launch, values: Mapping[str, str], names: Iterable[str], share: int
+) -> dict[str, str]:
+    """The whole environment of an execution, in a space of parameters with these names.
 
     This process's own, with thread pools kept to `share` threads and output unbuffered; the trial (see `report`); each
     parameter as TUNEWRIGHT_PARAM_<name>, with signs that shells don't take in names as `_`; a port of its own for the ranks
@@ -45,7 +47,7 @@ def environment_of(script: Script, launch: Launch, values: Mapping[str, str], sh
     environment |= script_environment(launch, launch.trial.params)
     environment["TUNEWRIGHT_METRICS_FILE"] = values["metrics_file"]
     environment |= _variables(launch.trial.params)
-    filled = {**values, **texts_of(launch.trial.params)}
+    filled = {**values, **texts_of(launch.trial.params, names)}
     return environment | {name: fill(text, filled) for name, text in script.env.items()}
 
 

@@ -134,10 +134,11 @@ class ScriptRun:
             self.halt(order.grace)
 
     def halt(self, grace: float) -> None:
-        """Gives it `grace` seconds to end: half of it to obey, if it reads orders, then as SIGTERM leaves it."""
+        """Gives it `grace` seconds to end: half of them to obey, if it reads orders. Another order gives it no more time."""
         now = time.monotonic()
-        self.term_at = now + (grace / 2 if "attached" in self.reader.notes else 0.0)
-        self.kill_at = now + grace
+        if self.kill_at == math.inf:
+            self.term_at = now + (grace / 2 if "attached" in self.reader.notes else 0.0)
+        self.kill_at = min(self.kill_at, now + grace)
 
     def ordered_end(self) -> dict[str, Any]:
         """The end of one that was killed after its grace."""

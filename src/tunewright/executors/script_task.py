@@ -92,7 +92,7 @@ class Script:
 
     def within(self, folder: Path) -> Script:
         """The same with an absolute working directory, that of `folder` unless it has one."""
-        if self.cwd is not None and (Path(self.cwd).is_absolute() or self.cwd.startswith("{")):
+        if self.cwd is not None and (Path(self.cwd).is_absolute() or self.cwd.startswith("{folder}")):
             return self
         return replace(self, cwd=str(Path(escape(str(folder)), self.cwd or "")))
 

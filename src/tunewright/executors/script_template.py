@@ -13,8 +13,8 @@ from typing import Any
 
 from tunewright.errors import InvalidInput, nearest
 
-ARGS, PARAMS_FILE = "args", "params_file"
-PLACES = (ARGS, PARAMS_FILE, "checkpoint", "execution", "fidelity", "folder", "metrics_file", "number", "port", "seed")
+ARGS, PARAMS_FILE, METRICS_FILE = "args", "params_file", "metrics_file"
+PLACES = (ARGS, PARAMS_FILE, METRICS_FILE, "checkpoint", "execution", "fidelity", "folder", "number", "port", "seed")
 HYDRA = "hydra"
 _NAME = r"[A-Za-z_][\w.:/-]*"
 _BRACED = re.compile(rf"(\$?)(\{{+)({_NAME})(\}}+)")
@@ -28,13 +28,13 @@ def places(text: str) -> list[str]:
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:
-    """The text with its places filled in; one without a value, such as a parameter that is not active, becomes nothing."""
+    """The text with its places filled in; one without a value stays."""
 
     def filled(match: re.Match[str]) -> str:
         dollar, before, name, after = match.groups()
         if _depth(match) > 1:
             return f"{dollar}{before[1:]}{name}{after[1:]}"
-        return match[0] if dollar else f"{before[1:]}{values.get(name, '')}{after[1:]}"
+        return match[0] if dollar or name not in values else f"{before[1:]}{values[name]}{after[1:]}"
 
     return _BRACED.sub(filled, text)
 
@@ -59,9 +59,9 @@ def text_of(value: object) -> str:
     return repr(value) if isinstance(value, float) else str(value)
 
 
-def texts_of(params: Mapping[str, object]) -> dict[str, str]:
-    """All values as texts."""
-    return {name: text_of(value) for name, value in params.items()}
+def texts_of(params: Mapping[str, object], names: Iterable[str] = ()) -> dict[str, str]:
+    """All values as texts; nothing for those of `names` that are not active."""
+    return {**dict.fromkeys(names, ""), **{name: text_of(value) for name, value in params.items()}}
 
 
 def hydra_text(value: object) -> str:

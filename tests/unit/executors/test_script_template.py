@@ -31,7 +31,7 @@ PARAMS = {"lr": 1e-05, "layers": 3, "opt": "it's a b", "nesterov": True, "seed_o
         ('{"a": {"b": {lr}}}', ["lr"], '{"a": {"b": 0.1}}'),
         ('{"lr": 1}', [], '{"lr": 1}'),
         ("{model.lr}", ["model.lr"], "0.5"),
-        ("{unknown}", ["unknown"], ""),
+        ("{unknown}", ["unknown"], "{unknown}"),
     ],
 )
 def test_places_are_names_in_single_braces(text: str, found: list[str], filled: str) -> None:

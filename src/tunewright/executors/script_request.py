@@ -1,0 +1,64 @@
+"""What a supervisor is asked to do for one execution of a script."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tunewright.executors.script_environment import environment_of, values_of
+from tunewright.executors.script_place import Place
+from tunewright.executors.script_task import Script
+from tunewright.executors.script_template import METRICS_FILE, PARAMS_FILE, command_line, fill, places, texts_of
+from tunewright.interfaces import Launch
+from tunewright.protocol import log_path
+from tunewright.resources import Resources, duration_text
+
+_SHOWN = 2000  # characters of a command that its log shows
+
+
+def request_of(
+    script: Script, resources: Resources, names: Sequence[str], launch: Launch, place: Place, port: int, cores: Sequence[int]
+) -> dict[str, Any]:
+    """The request (see `script_supervisor`), but for the slot. Writes the file of parameters if the script takes one.
+
+    Args:
+        script: with an absolute working directory.
+        names: of all parameters of the space.
+        place: of the execution, whose folder exists.
+        port: a free one. cores: those to keep to.
+
+    Raises:
+        InvalidInput: a value that no command line can carry.
+        OSError: the file of parameters can't be written.
+    """
+    values, params = values_of(launch, place, port), launch.trial.params
+    filled = {**values, **texts_of(params, names)}
+    cwd = fill(script.cwd or "", filled)
+    if script.metrics_file is not None:
+        values[METRICS_FILE] = str(Path(cwd, fill(script.metrics_file, filled)))
+    named = {place for text in (*script.command, *script.env.values()) for place in places(text)}
+    if PARAMS_FILE in named:
+        Path(values[PARAMS_FILE]).write_text(json.dumps(dict(params)), encoding="utf-8")
+    argv = command_line(script.command, script.arguments, params, names, values)
+    return {
+        "token": launch.execution.token,
+        "argv": argv,
+        "shown": shlex.join(argv)[:_SHOWN].replace("\n", "\\n"),
+        "env": environment_of(script, launch, values, names, len(cores)),
+        "cwd": cwd,
+        "cores": [*cores],
+        "folder": str(place.folder),
+        "log": str(log_path(launch.folder).absolute()),
+        "log_limit": script.log_limit,
+        "metrics": dict(script.metrics),
+        "step": script.step,
+        "from_step": launch.execution.from_step,
+        "metrics_file": values[METRICS_FILE],
+        "expected": script.metrics_file is not None or METRICS_FILE in named,
+        "time": resources.time,
+        "time_text": duration_text(resources.time or 0.0),
+        "port": port,
+    }

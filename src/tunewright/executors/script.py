@@ -25,6 +25,7 @@ from tunewright.records import FailureKind
 from tunewright.resources import Resources, size_text
 
 _START_LIMIT = 60.0  # seconds for a supervisor to begin
+_REQUESTS = 3  # how often a supervisor is asked for, when launchers die
 _BUSY, _QUIET = 0.005, 0.02  # seconds between looks at spools, while something happens and when nothing does
 _PER_RUN = 0.0003  # seconds between looks, at least, for each script: so that many of them cost no more than few
 _CALM = 0.5  # seconds without a word after which it is quiet
@@ -95,9 +96,11 @@ class ScriptExecutor:
             run.place.own(self._mark)
             cores = cores_of(slot, self._resources.cpus, self._cores)
             request = request_of(self._script, self._resources, self._names, launch, run.place, run.port, cores)
-            self._launcher.request({**request, "slot": slot, "portable": self._portable})
+            run.request = {**request, "slot": slot, "portable": self._portable}
         except (OSError, InvalidInput) as problem:
             self._give_up(run, f"the script could not be started: {problem}")
+        else:
+            self._ask(run)
 
     def poll(self, timeout: float, deliver: Callable[[ExecutorEvent], None]) -> None:
         """Hands over what has happened, and keeps limits and graces."""
@@ -177,6 +180,17 @@ class ScriptExecutor:
 
     # --- starting ---
 
+    def _ask(self, run: ScriptRun) -> None:
+        """Asks the launcher for a supervisor. Asking again is safe: of two supervisors of an execution, one begins."""
+        run.requests += 1
+        try:
+            if run.requests > _REQUESTS:
+                raise OSError(f"its launcher died {_REQUESTS} times; see {self._launcher.log}")
+            assert run.request is not None
+            self._launcher.request(run.request)
+        except OSError as problem:
+            self._give_up(run, f"the script could not be started: {problem}")
+
     def _free_port(self) -> int:
         """A port that nothing listens on, and that no other script of this executor was given."""
         taken = {run.port for run in self._runs.values()}
@@ -204,13 +218,15 @@ class ScriptExecutor:
         for answer in self._launcher.answers():
             if (run := self._runs.get(answer["token"])) is None:
                 continue
-            run.forked = answer.get("pid")
+            run.request, run.forked = None, answer.get("pid")
             if run.forked is None:
                 self._give_up(run, f"no process could be started: {answer['error']}")
         for run in [*self._runs.values()]:
             known = run.pid is not None
             if not run.begun():
-                if run.start_end <= now or (look and run.aborted()):
+                if run.request is not None and not self._launcher.open:
+                    self._ask(run)
+                elif run.start_end <= now or (look and run.aborted()):
                     self._give_up(run, f"its supervisor did not begin; see {self._launcher.log}")
                 continue
             if not known:

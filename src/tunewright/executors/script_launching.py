@@ -20,6 +20,9 @@ class Launcher:
 
     Args:
         log: where it writes what goes wrong in it and in supervisors.
+
+    Attributes:
+        open: False before it is started, and when it is gone.
     """
 
     def __init__(self, log: Path) -> None:
@@ -27,6 +30,10 @@ class Launcher:
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._rest = b""
+
+    @property
+    def open(self) -> bool:
+        return self._socket is not None
 
     def request(self, message: dict[str, Any]) -> None:
         """Asks for a supervisor. Raises OSError when none can be had."""

@@ -27,6 +27,7 @@ class ScriptRun:
 
     Attributes:
         slot: which slot it takes; None for an adopted one that hasn't told yet.
+        request: what the launcher was asked for and has not answered; requests: how often.
         forked, pid: its supervisor as the launcher names it, and once it has begun; None before.
         port: the port that was chosen for it.
         exited: the end that the spool tells.
@@ -40,6 +41,8 @@ class ScriptRun:
         self.launch, self.slot, self.port = launch, slot, port
         self.place = Place(execution_folder(launch.folder, launch.execution.number).absolute())
         self.reader = SpoolReader(launch.folder, launch.execution.number, launch.execution.token)
+        self.request: dict[str, Any] | None = None
+        self.requests = 0
         self.forked: int | None = None
         self.pid: int | None = None
         self.start_end = start_end

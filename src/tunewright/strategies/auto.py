@@ -11,6 +11,8 @@ from tunewright.interfaces import Exhausted, Problem, Proposal, Strategy, Wait
 LARGEST_GRID = 10_000
 LARGEST_SOBOL = 1_000  # trials; beyond that, random draws fill the space as well and cost less
 WIDEST_SOBOL = 32  # parameters; beyond that, so few points of a Sobol sequence are no more even than random draws
+WIDEST_MODEL = 100  # parameters
+FEWEST_LEARNING = 8  # trials; the first four only fill the space, so fewer leave next to nothing to be learned for
 
 
 class AutoStrategy:
@@ -39,15 +41,17 @@ def choose(problem: Problem) -> tuple[str, str]:
     points = problem.space.size() if trials is not None else math.inf
     if trials is not None and points <= min(trials, LARGEST_GRID):
         return "grid", f"all {points:,} points of the space fit into {trials:,} trials"
-    # A strategy that learns from results goes here, before those that don't; not when trials <= max_parallel, for then
-    # every trial starts before the first result.
+    at_once = trials is not None and trials <= problem.max_parallel
+    too_few = trials is not None and trials < FEWEST_LEARNING
+    if len(problem.objectives) == 1 and dimension <= WIDEST_MODEL and not at_once and not too_few:
+        return "bayesian", "each trial is chosen by what the earlier ones have shown"
     if dimension > WIDEST_SOBOL:
         return "random", f"{dimension} parameters are too many for a Sobol sequence to fill evenly"
     if trials is None:
         return "random", "the number of trials is open"
     if trials > LARGEST_SOBOL:
         return "random", f"{trials:,} trials fill the space without a design"
-    if trials <= problem.max_parallel:
+    if at_once:
         return "sobol", f"all {trials:,} trials start at once, so they are spread evenly"
     return "sobol", f"{trials:,} trials are spread evenly over {dimension} parameter{'s' if dimension > 1 else ''}"
 
@@ -57,6 +61,10 @@ def _make(name: str, problem: Problem) -> Strategy:
         from tunewright.strategies.grid import GridStrategy
 
         return GridStrategy(problem, limit=LARGEST_GRID)
+    if name == "bayesian":
+        from tunewright.strategies.bayesian import BayesianStrategy
+
+        return BayesianStrategy(problem)
     if name == "sobol":
         from tunewright.strategies.sobol import SobolStrategy
 

@@ -10,8 +10,8 @@ from tunewright.interfaces import Exhausted, Problem
 from tunewright.objective import Objective
 from tunewright.space import Float, Int, SearchSpace
 from tunewright.strategies.auto import AutoStrategy, choose
+from tunewright.strategies.bayesian import BayesianStrategy
 from tunewright.strategies.grid import GridStrategy
-from tunewright.strategies.random import RandomStrategy
 from tunewright.strategies.sobol import SobolStrategy
 from tunewright.testing.problems import branin, lattice, mixed
 
@@ -21,19 +21,28 @@ def wide(dimension: int) -> Problem:
     return Problem(space, (Objective("loss"),), seed=0, max_trials=50)
 
 
+def several(max_trials: int | None = 50) -> Problem:
+    objectives = (Objective("loss"), Objective("latency", "minimize"))
+    return Problem(branin().space, objectives, seed=0, max_trials=max_trials)
+
+
 @pytest.mark.parametrize(
     ("problem", "chosen", "words"),
     [
         (lattice().problem(max_trials=24), "grid", "all 24 points of the space fit into 24 trials"),
         (lattice().problem(max_trials=1000), "grid", "24 points"),
-        (lattice().problem(max_trials=23), "sobol", "23 trials"),
-        (lattice().problem(), "random", "open"),
-        (branin().problem(max_trials=50), "sobol", "50 trials are spread evenly over 2 parameters"),
+        (lattice().problem(max_trials=23), "bayesian", "what the earlier ones have shown"),
+        (lattice().problem(), "bayesian", "each trial"),
+        (lattice().problem(max_trials=7), "sobol", "7 trials are spread evenly over"),
+        (branin().problem(max_trials=50), "bayesian", "each trial"),
         (branin().problem(max_trials=50, max_parallel=50), "sobol", "all 50 trials start at once"),
-        (branin().problem(max_trials=5000), "random", "5,000 trials"),
-        (mixed().problem(), "random", "the number of trials is open"),
-        (wide(32), "sobol", "32 parameters"),
-        (wide(33), "random", "33 parameters are too many"),
+        (branin().problem(max_trials=5000), "bayesian", "each trial"),
+        (branin().problem(max_trials=5000, max_parallel=5000), "random", "5,000 trials"),
+        (mixed().problem(), "bayesian", "each trial"),
+        (wide(100), "bayesian", "each trial"),
+        (wide(101), "random", "101 parameters are too many"),
+        (several(), "sobol", "50 trials"),
+        (several(max_trials=None), "random", "open"),
     ],
 )
 def test_the_choice_and_its_reason(problem: Problem, chosen: str, words: str) -> None:
@@ -50,9 +59,9 @@ def test_constraints_count_in_the_size() -> None:
     assert choose(Problem(space, (Objective("loss"),), seed=0, max_trials=100))[0] == "grid"
 
 
-@pytest.mark.parametrize(("limits", "kind"), [(24, GridStrategy), (10, SobolStrategy), (None, RandomStrategy)])
+@pytest.mark.parametrize(("limits", "kind"), [(24, GridStrategy), (7, SobolStrategy), (None, BayesianStrategy)])
 def test_it_proposes_what_the_chosen_one_proposes(
-    limits: int | None, kind: type[GridStrategy | SobolStrategy | RandomStrategy]
+    limits: int | None, kind: type[GridStrategy | SobolStrategy | BayesianStrategy]
 ) -> None:
     case = lattice()
     problem = case.problem(seed=6, max_trials=limits)

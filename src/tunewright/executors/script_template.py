@@ -6,6 +6,7 @@ goes. Braces around anything but a name, and those of a shell's `${lr}`, stay as
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,12 +14,14 @@ from typing import Any
 
 from tunewright.errors import InvalidInput, nearest
 
-ARGS, PARAMS_FILE, METRICS_FILE = "args", "params_file", "metrics_file"
-PLACES = (ARGS, PARAMS_FILE, METRICS_FILE, "checkpoint", "execution", "fidelity", "folder", "number", "port", "seed")
-HYDRA = "hydra"
+ARGS, PARAMS_FILE, PARAMS_JSON, METRICS_FILE = "args", "params_file", "params_json", "metrics_file"
+PLACES = (
+    ARGS, PARAMS_FILE, PARAMS_JSON, METRICS_FILE, "checkpoint", "execution", "fidelity", "folder", "number", "port", "seed",
+)  # fmt: skip
+HYDRA, FLAGS = "hydra", "flags"
 _NAME = r"[A-Za-z_][\w.:/-]*"
 _BRACED = re.compile(rf"(\$?)(\{{+)({_NAME})(\}}+)")
-_PLAIN = re.compile(r"[A-Za-z_][\w./-]*")
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
 _WORDS = frozenset({"true", "false", "null", "none", "nan", "inf"})  # that Hydra would read as something else than a text
 
 
@@ -59,6 +62,11 @@ def text_of(value: object) -> str:
     return repr(value) if isinstance(value, float) else str(value)
 
 
+def json_of(params: Mapping[str, object]) -> str:
+    """A configuration as a JSON object on one line."""
+    return json.dumps(dict(params))
+
+
 def texts_of(params: Mapping[str, object], names: Iterable[str] = ()) -> dict[str, str]:
     """All values as texts; nothing for those of `names` that are not active."""
     return {**dict.fromkeys(names, ""), **{name: text_of(value) for name, value in params.items()}}
@@ -74,19 +82,23 @@ def hydra_text(value: object) -> str:
         return text_of(value)
     if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
         return value
-    # A backslash escapes only a quote, or backslashes before one; an interpolation is escaped so that it stays a text.
-    quoted = re.sub(r"(\\*)('|$)", lambda match: match[1] * 2 + ("\\'" if match[2] else ""), value)
-    return "'" + quoted.replace("${", "\\${") + "'"
+    # A backslash escapes a quote, an interpolation, which is to stay a text, and backslashes before these; nothing else.
+    return "'" + re.sub(r"(\\*)('|\$\{|$)", lambda match: match[1] * 2 + (f"\\{match[2]}" if match[2] else ""), value) + "'"
 
 
 def arguments(template: str | Sequence[str] | None, params: Mapping[str, Any]) -> list[str]:
     """The arguments for a configuration, in its order.
 
     Args:
-        template: one argument per parameter, or several, with the places `{name}` and `{value}`; "hydra"; None: nothing.
+        template: one argument per parameter, or several, with the places `{name}` and `{value}`; "hydra"; "flags":
+            `--name=value`, but `--name` for true and nothing for false; None: nothing.
     """
     if template is None:
         return []
+    if template == FLAGS:
+        truths = {name: f"--{name}" if value else "" for name, value in params.items() if isinstance(value, bool)}
+        given = (truths.get(name, f"--{name}={text_of(value)}") for name, value in params.items())
+        return [argument for argument in given if argument]
     write: Callable[[object], str] = text_of
     if template == HYDRA:
         template, write = "{name}={value}", hydra_text
@@ -104,8 +116,8 @@ def command_line(
     """The arguments of the process.
 
     `{args}` alone becomes all arguments of the template; within a longer one they are quoted for a shell. Without `{args}`
-    they are appended, unless the command takes the configuration in another way: by `{params_file}` or parameters' names. An
-    argument that names a parameter which is not active is left out.
+    they are appended, unless the command takes the configuration in another way: by `{params_file}`, `{params_json}` or
+    parameters' names. An argument that names a parameter which is not active is left out.
 
     Args:
         command: the program and its arguments, with places.
@@ -134,7 +146,7 @@ def command_line(
 
 def appends(command: Iterable[str], names: Iterable[str]) -> bool:
     """Whether the template's arguments go to the end of a command, for nothing in it takes the configuration."""
-    return {ARGS, PARAMS_FILE, *names}.isdisjoint(place for argument in command for place in places(argument))
+    return {ARGS, PARAMS_FILE, PARAMS_JSON, *names}.isdisjoint(place for argument in command for place in places(argument))
 
 
 def check_places(field: str, text: str, names: Iterable[str], *, also: Iterable[str] = PLACES) -> None:

@@ -70,6 +70,8 @@ def test_values_as_texts(value: object, text: str) -> None:
         ("a\\b", r"'a\b'"),
         ("a\\'b", r"'a\\\'b'"),
         ("${x}", r"'\${x}'"),
+        ("\\${x}", r"'\\\${x}'"),
+        ("été", "'été'"),
     ],
 )
 def test_values_as_hydra_reads_them(value: object, text: str) -> None:

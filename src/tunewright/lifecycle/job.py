@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tunewright.errors import InvalidInput, NotFound
 from tunewright.interfaces import Store
@@ -25,6 +26,9 @@ from tunewright.records import (
     TuningJob,
 )
 from tunewright.space import SearchSpace
+
+if TYPE_CHECKING:
+    from tunewright.strategies.loss_model import LossModel
 
 
 class StoredTrial:
@@ -137,6 +141,7 @@ class Job:
         self._store, self.name = store, name
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
+        self._model: tuple[int, LossModel] | None = None
 
     @property
     def record(self) -> TuningJob:
@@ -185,10 +190,42 @@ class Job:
 
     @property
     def recommended(self) -> Recommendation:
-        """What to use. Raises NotFound when no trial completed."""
-        best = self.best
+        """What to use: the trial that the model believes best, which needn't be the one with the luckiest value.
+
+        Without a model (fewer than 4 values, several objectives, or required limits on other metrics) it is the best trial.
+
+        Raises:
+            NotFound: no trial completed.
+        """
+        best, spec = self.best, self.record.spec
         assert best.objective is not None
+        if len(spec["objectives"]) == 1 and not spec["require"]:
+            with contextlib.suppress(InvalidInput):
+                found = self.model.recommended()
+                return Recommendation(self.trial(found.number), found.estimate, found.interval, found.reason)
         return Recommendation(best, best.objective, None, "the best value observed")
+
+    @property
+    def model(self) -> LossModel:
+        """A model of the first objective over the space, fitted to the trials so far: predictions with intervals, partial
+        dependence, importance of parameters.
+
+        Raises:
+            InvalidInput: fewer than 4 trials have a value.
+        """
+        from tunewright.history import Ledger
+        from tunewright.interfaces import Problem
+        from tunewright.strategies.loss_model import LossModel
+
+        record = self.record
+        if self._model is None or self._model[0] != record.event:
+            objectives = tuple(Objective(**objective) for objective in record.spec["objectives"])
+            ledger = Ledger(self.space, objectives)
+            for trial in self._store.read(Trials(self.name)):
+                ledger.record(trial, record.event)
+            problem = Problem(ledger.space, objectives, self.seed)
+            self._model = record.event, LossModel(problem, ledger.view())
+        return self._model[1]
 
     @property
     def trials(self) -> Sequence[StoredTrial]:

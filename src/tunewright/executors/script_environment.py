@@ -10,7 +10,7 @@ from pathlib import Path
 from tunewright.executors.placement import thread_environment
 from tunewright.executors.script_place import METRICS, PARAMS, Place
 from tunewright.executors.script_task import Script
-from tunewright.executors.script_template import fill, text_of, texts_of
+from tunewright.executors.script_template import fill, json_of, text_of, texts_of
 from tunewright.interfaces import Launch
 from tunewright.protocol import script_environment
 
@@ -26,6 +26,7 @@ def values_of(launch: Launch, place: Place, port: int) -> dict[str, str]:
         "metrics_file": str(place.folder / METRICS),
         "number": str(trial.number),
         "params_file": str(place.folder / PARAMS),
+        "params_json": json_of(trial.params),
         "port": str(port),
         "seed": str(trial.seed),
     }

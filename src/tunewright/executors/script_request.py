@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 from tunewright.executors.script_environment import environment_of, values_of
 from tunewright.executors.script_place import Place
 from tunewright.executors.script_task import Script
-from tunewright.executors.script_template import METRICS_FILE, PARAMS_FILE, command_line, fill, places, texts_of
+from tunewright.executors.script_template import METRICS_FILE, PARAMS_FILE, command_line, fill, json_of, places, texts_of
 from tunewright.interfaces import Launch
 from tunewright.protocol import log_path
 from tunewright.resources import Resources, duration_text
@@ -41,7 +40,7 @@ def request_of(
         values[METRICS_FILE] = str(Path(cwd, fill(script.metrics_file, filled)))
     named = {place for text in (*script.command, *script.env.values()) for place in places(text)}
     if PARAMS_FILE in named:
-        Path(values[PARAMS_FILE]).write_text(json.dumps(dict(params)), encoding="utf-8")
+        Path(values[PARAMS_FILE]).write_text(json_of(params), encoding="utf-8")
     argv = command_line(script.command, script.arguments, params, names, values)
     return {
         "token": launch.execution.token,

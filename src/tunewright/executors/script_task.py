@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tunewright.errors import InvalidInput
-from tunewright.executors.script_template import HYDRA, PLACES, appends, check_places, check_value, escape, fill, places
+from tunewright.executors.script_template import FLAGS, HYDRA, PLACES, appends, check_places, check_value, escape, fill, places
 from tunewright.resources import size_in_bytes
 from tunewright.space import Categorical, SearchSpace
 
@@ -31,10 +31,12 @@ class Script:
     Args:
         command: the program and its arguments, or one text that is split as a shell would, without running one. Places in
             braces are filled in: `{args}` (all parameters), a parameter's name, `{params_file}` (a JSON file with all
-            parameters), `{metrics_file}`, `{folder}` (the trial's), `{number}`, `{seed}`, `{execution}`, `{fidelity}`,
-            `{checkpoint}` and `{port}` (a free one). Without any of the first three, `{args}` is appended.
+            parameters), `{params_json}` (the same as text), `{metrics_file}`, `{folder}` (the trial's), `{number}`, `{seed}`,
+            `{execution}`, `{fidelity}`, `{checkpoint}` and `{port}` (a free one). Without any of the first four, `{args}` is
+            appended.
         arguments: what one parameter becomes: text with the places `{name}` and `{value}`, a list of such texts for several
-            arguments, "hydra" for Hydra's overrides with its quoting, or None when parameters go another way.
+            arguments, "hydra" for Hydra's overrides with its quoting, "flags" for `--name` and nothing in place of
+            `--name=True` and `--name=False`, or None when parameters go another way.
         metrics: a regular expression per metric, as in SageMaker's MetricDefinitions: its first group that matches is a
             number. Lines of standard output and error are searched, and the last match counts.
         step: a regular expression for the step that lines belong to; None counts a step up whenever a metric comes again.
@@ -204,13 +206,13 @@ def _command(command: object) -> tuple[str, ...]:
 
 
 def _arguments(arguments: object) -> str | tuple[str, ...] | None:
-    if arguments is None or arguments == HYDRA:
-        return arguments if arguments is None else HYDRA
+    if arguments is None or arguments in (HYDRA, FLAGS):
+        return arguments
     parts = (arguments,) if isinstance(arguments, str) else tuple(arguments) if isinstance(arguments, Sequence) else ()
     for part in parts:
         check_places("arguments", _text("arguments", part), (), also=("name", "value"))
     if "value" not in {place for part in parts for place in places(part)}:
-        rule = "must be a text or a list of texts with the places {name} and {value}, or 'hydra', or None"
+        rule = "must be a text or a list of texts with the places {name} and {value}, or 'hydra', 'flags' or None"
         raise InvalidInput("arguments", rule, arguments)
     return arguments if isinstance(arguments, str) else parts
 

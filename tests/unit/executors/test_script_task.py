@@ -65,6 +65,7 @@ SCRIPTS = [
         log_limit="1MB",
     ),
     Script("true", arguments="hydra"),
+    Script("true", arguments="flags"),
     Script("true", arguments=None),
 ]
 

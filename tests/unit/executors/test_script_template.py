@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tunewright.errors import InvalidInput
@@ -11,6 +13,7 @@ from tunewright.executors.script_template import (
     escape,
     fill,
     hydra_text,
+    json_of,
     places,
     text_of,
 )
@@ -89,7 +92,17 @@ def test_the_arguments_of_each_template() -> None:
     assert arguments(("--{name}", "{value}"), {"lr": -1}) == ["--lr", "-1"]
     assert arguments("hydra", PARAMS)[2:4] == [r"opt='it\'s a b'", "nesterov=true"]
     assert arguments("{name}={value}", {"opt": "it's"}) == ["opt=it's"]
+    assert arguments("flags", {"fast": True, "slow": False, "lr": 0.1, "none": None}) == ["--fast", "--lr=0.1", "--none=None"]
     assert arguments(None, PARAMS) == []
+
+
+def test_a_configuration_as_json_is_one_argument() -> None:
+    params = {"lr": 1e-05, "opt": 'a "b"\n', "fast": True}
+    values = {"params_json": json_of(params)}
+    found = command_line(["t.py", "--config", "{params_json}"], "--{name}={value}", params, [*params], values)
+    assert found[:2] == ["t.py", "--config"]
+    assert json.loads(found[2]) == params
+    assert len(found) == 3
 
 
 def built(command: list[str], template: str | None = "--{name}={value}", **params: object) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import pytest
 
-MISSING = "missing"
+MISSING = ("missing", "could not import")  # how the reasons of such skips begin; the second is importorskip's own
 AnyReport = TypeVar("AnyReport", pytest.TestReport, pytest.CollectReport)
 pytest_plugins = ("pytester", "tests.postgres")
 
@@ -16,7 +16,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--no-missing",
         action="store_true",
-        help="count a test as failed when it is skipped for a missing part (a reason that starts with 'missing')",
+        help="count a test as failed when it is skipped for a missing part (a reason that starts with 'missing', or importorskip's)",
     )
 
 

@@ -46,3 +46,10 @@ def test_no_missing_sees_a_whole_file_that_is_skipped(pytester: pytest.Pytester)
     result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "--no-missing")
     assert result.ret != 0
     result.stdout.fnmatch_lines(["*missing: ray, and this run allows nothing to be missing*"])
+
+
+def test_no_missing_sees_what_can_not_be_imported(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile('import pytest\npytest.importorskip("no_such_package")')
+    result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "--no-missing")
+    assert result.ret != 0
+    result.stdout.fnmatch_lines(["*could not import 'no_such_package'*nothing to be missing*"])

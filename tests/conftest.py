@@ -16,7 +16,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--no-missing",
         action="store_true",
-        help="count a test as failed when it is skipped for a missing part (a reason that starts with 'missing', or importorskip's)",
+        help="fail tests that are skipped for a missing part: a reason that starts with 'missing', or importorskip's",
     )
 
 

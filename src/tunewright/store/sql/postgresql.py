@@ -51,6 +51,8 @@ _OUT_OF_RANGE = "22003"
 _PASSING = re.compile(r"starting up|shutting down|recovery|not yet accepting|too many clients|connection slots")
 
 
+# The number of the transaction; and its patience with others' locks
+_BEGUN = f"SELECT pg_current_xact_id()::text, set_config('lock_timeout', '{int(LOCK_TIMEOUT * 1000)}', true)"
 # backend_xid has the lower 32 bits of a transaction's number
 _END_TRANSACTION = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
@@ -119,9 +121,8 @@ class PostgresqlDialect:
 
     def begin(self, cursor: Cursor) -> Callable[[], object]:
         cursor.execute("BEGIN")
-        cursor.execute(f"SET LOCAL lock_timeout = {int(LOCK_TIMEOUT * 1000)}")
         asked = cursor.connection.cursor()
-        asked.execute("SELECT pg_current_xact_id()::text")
+        asked.execute(_BEGUN)
         return lambda: asked.fetchall()[0][0]
 
     def was_committed(self, cursor: Cursor, mark: object) -> bool:

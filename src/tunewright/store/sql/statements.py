@@ -10,7 +10,22 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Dialect, Integer, Table, bindparam, case, insert, literal_column, null, select, update
+from sqlalchemy import (
+    ARRAY,
+    Dialect,
+    Integer,
+    Table,
+    bindparam,
+    case,
+    column,
+    func,
+    insert,
+    literal_column,
+    null,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.sql import ClauseElement
 
 from tunewright.store.sql.clock import now
@@ -36,13 +51,14 @@ RUN = (
     "job_id", "number", "definition", "params", "seed", "origin", "status", "reason_code", "reason", "objectives", "metrics",
     "feasible", "step", "executions", "created", "started", "ended",
 )  # fmt: skip
+OF_RUN = ("job", "trial")  # a job's id and a trial's number, which stand for the run's id
 EXECUTION = (
-    "run_id", "number", "token", "purpose", "fold", "repeat", "fidelity", "from_step", "until_step", "status", "handle",
+    "number", "token", "purpose", "fold", "repeat", "fidelity", "from_step", "until_step", "status", "handle",
     "failure", "reason", "objectives", "reports", "step", "charged", "started", "ended",
 )  # fmt: skip
-SERIES = ("run_id", "metric", "count", "last", "minimum", "maximum", "last_step")
+SERIES = ("metric", "count", "last", "minimum", "maximum", "last_step")
 POINT = ("series_id", "execution", "position", "step", "value", "at")
-CHECKPOINT = ("run_id", "execution", "step", "path", "at")
+CHECKPOINT = ("execution", "step", "path", "at")
 DECISION = ("job_id", "trial", "step", "action", "until", "by", "reason", "at")
 COMMAND = ("job_id", "kind", "payload", "by", "at", "handled")
 EVENT = ("job_id", "number", "kind", "trial", "execution", "detail", "at")
@@ -54,6 +70,7 @@ class Statements:
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
+        self.takes_lists = dialect.name == "postgresql"  # so that many rows are one statement
 
     def text(self, clause: ClauseElement, *parameters: str) -> str:
         """The text of a statement that takes its parameters in this order."""
@@ -70,22 +87,35 @@ class Statements:
         clause = insert(table).values({column: bindparam(column) for column in columns})
         return self.text(clause.returning(*(table.c[name] for name in returning)) if returning else clause, *columns)
 
-    def _upsert(self, table: Table, columns: tuple[str, ...], key: tuple[str, ...], *, keep: str = "", **special: Any) -> Any:
-        """Adds a row, or replaces all of the row with this key but the column `keep`, or what `special` makes of columns."""
+    def _add(self, table: Table, columns: tuple[str, ...], **special: Any) -> Any:
+        """Adds a row; what happens when there is one with its key can be said of it."""
         from sqlalchemy.dialects import postgresql, sqlite
 
         make: Callable[[Table], Any] = postgresql.insert if self._dialect.name == "postgresql" else sqlite.insert
-        clause = make(table).values({column: bindparam(column) for column in columns})
-        changed = {column: clause.excluded[column] for column in columns if column not in (*key, keep)}
-        changed |= {column: combine(clause.excluded[column]) for column, combine in special.items()}
+        return make(table).values({name: bindparam(name) for name in columns} | special)
+
+    def _set_part(self, table: Table, columns: tuple[str, ...], key: tuple[str, ...], *, keep: str = "") -> str:
+        """Adds or replaces what belongs to a run: OF_RUN, columns."""
+        return self.text(self._upsert(table, ("run_id", *columns), key, keep=keep, run_id=_run()), *OF_RUN, *columns)
+
+    def _upsert(self, table: Table, columns: tuple[str, ...], key: tuple[str, ...], *, keep: str = "", **special: Any) -> Any:
+        """Adds a row, or replaces all of the row with this key but the column `keep`.
+
+        Args:
+            special: by column, the expression of its value, or a function that makes the new value of what comes.
+        """
+        clause = self._add(table, columns, **{name: value for name, value in special.items() if not callable(value)})
+        changed = {name: clause.excluded[name] for name in columns if name not in (*key, keep)}
+        changed |= {name: value(clause.excluded[name]) for name, value in special.items() if callable(value)}
         return clause.on_conflict_do_update(index_elements=list(key), set_=changed)
 
     # --- jobs: (event number, time of the database) come back ---
 
     @cached_property
     def add_job(self) -> str:
-        """JOB; gives the job's id."""
-        return self._insert(jobs, JOB, "id")
+        """JOB; gives the job's id, or nothing when its name is taken."""
+        clause = self._add(jobs, JOB).on_conflict_do_nothing(index_elements=["namespace", "name"])
+        return self.text(clause.returning(jobs.c.id), *JOB)
 
     @cached_property
     def add_spec(self) -> str:
@@ -163,36 +193,57 @@ class Statements:
 
     @cached_property
     def set_run(self) -> str:
-        """RUN; gives the run's id."""
-        return self.text(self._upsert(runs, RUN, ("job_id", "number")).returning(runs.c.id), *RUN)
+        """RUN."""
+        return self.text(self._upsert(runs, RUN, ("job_id", "number")), *RUN)
 
     @cached_property
     def set_execution(self) -> str:
-        """EXECUTION; how many reports it has is left alone: `count_reports` keeps that."""
-        return self.text(self._upsert(executions, EXECUTION, ("run_id", "number"), keep="reports"), *EXECUTION)
+        """OF_RUN, EXECUTION; how many reports it has is left alone: `count_reports` keeps that."""
+        return self._set_part(executions, EXECUTION, ("run_id", "number"), keep="reports")
 
     @cached_property
     def reports_held(self) -> str:
-        of = executions.c.run_id == bindparam("run"), executions.c.number == bindparam("execution")
-        return self.text(select(executions.c.reports).where(*of), "run", "execution")
+        """OF_RUN, execution."""
+        of = executions.c.run_id == _run(), executions.c.number == bindparam("execution")
+        return self.text(select(executions.c.reports).where(*of), *OF_RUN, "execution")
 
     @cached_property
     def count_reports(self) -> str:
-        of = executions.c.run_id == bindparam("run"), executions.c.number == bindparam("execution")
-        return self.text(update(executions).where(*of).values(reports=bindparam("held")), "held", "run", "execution")
+        """reports, OF_RUN, execution."""
+        of = executions.c.run_id == _run(), executions.c.number == bindparam("execution")
+        clause = update(executions).where(*of).values(reports=bindparam("held"))
+        return self.text(clause, "held", *OF_RUN, "execution")
 
     @cached_property
     def add_to_series(self) -> str:
-        """SERIES; gives the series' id. A NULL as minimum or maximum of what comes is a NaN and changes nothing."""
+        """OF_RUN, SERIES; gives the series' id. A NULL as minimum or maximum of what comes is a NaN and changes nothing."""
+        return self.text(self._add_to_series(), *OF_RUN, *SERIES)
+
+    def _add_to_series(self) -> Any:
         clause = self._upsert(
             series,
-            SERIES,
+            ("run_id", *SERIES),
             ("run_id", "metric"),
+            run_id=_run(),
             count=lambda new: series.c.count + new,
             minimum=lambda new: case((series.c.minimum.is_(None) | (new < series.c.minimum), new), else_=series.c.minimum),
             maximum=lambda new: case((series.c.maximum.is_(None) | (new > series.c.maximum), new), else_=series.c.maximum),
         )
-        return self.text(clause.returning(series.c.id), *SERIES)
+        return clause.returning(series.c.id)
+
+    @cached_property
+    def add_curve(self) -> str | None:
+        """OF_RUN, SERIES, execution, and lists: POINT's columns from the position on. Adds to a series and its points in one.
+
+        None where a database takes no lists.
+        """
+        if not self.takes_lists:
+            return None
+        rows, lists = _rows_of_lists(points, POINT[2:])
+        added = self._add_to_series().cte("added")
+        execution = bindparam("execution", type_=points.c.execution.type)
+        chosen = select(added.c.id, execution, *rows.c).select_from(added.join(rows, true()))
+        return self.text(insert(points).from_select(POINT, chosen), *OF_RUN, *SERIES, "execution", *lists)
 
     @cached_property
     def add_point(self) -> str:
@@ -200,7 +251,8 @@ class Statements:
 
     @cached_property
     def set_checkpoint(self) -> str:
-        return self.text(self._upsert(checkpoints, CHECKPOINT, ("run_id", "execution", "step")), *CHECKPOINT)
+        """OF_RUN, CHECKPOINT."""
+        return self._set_part(checkpoints, CHECKPOINT, ("run_id", "execution", "step"))
 
     @cached_property
     def add_decision(self) -> str:
@@ -212,15 +264,42 @@ class Statements:
         return self._insert(commands, COMMAND, "id")
 
     @cached_property
-    def handle_command(self) -> str:
-        """handled, answer, job, command; gives the command's id when there is one."""
+    def command_id(self) -> str:
+        """job, command; gives the command's id when there is one."""
         of = commands.c.job_id == bindparam("job"), commands.c.id == bindparam("command")
-        clause = update(commands).where(*of).values(handled=bindparam("done"), answer=bindparam("text"))
-        return self.text(clause.returning(commands.c.id), "done", "text", "job", "command")
+        return self.text(select(commands.c.id).where(*of), "job", "command")
+
+    @cached_property
+    def handle_command(self) -> str:
+        """handled, answer, command."""
+        clause = update(commands).where(commands.c.id == bindparam("command"))
+        return self.text(clause.values(handled=bindparam("done"), answer=bindparam("text")), "done", "text", "command")
 
     @cached_property
     def add_event(self) -> str:
         return self._insert(events, EVENT)
+
+    @cached_property
+    def add_events(self) -> str | None:
+        """A list for each column of EVENT. None where a database takes no lists."""
+        if not self.takes_lists:
+            return None
+        rows, lists = _rows_of_lists(events, EVENT)
+        return self.text(insert(events).from_select(EVENT, select(*rows.c)), *lists)
+
+
+def _rows_of_lists(table: Table, columns: tuple[str, ...]) -> tuple[Any, list[str]]:
+    """Rows that are made of one list per column, and the names of these parameters."""
+    kinds = {name: table.c[name].type for name in columns}
+    lists = [bindparam(f"{name}s", type_=ARRAY(kind)) for name, kind in kinds.items()]
+    rows = func.unnest(*lists).table_valued(*(column(name, kind) for name, kind in kinds.items()))
+    return rows.render_derived(), [f"{name}s" for name in columns]
+
+
+def _run() -> Any:
+    """The id of the run of OF_RUN; a lookup by a key, so that a commit needs no answer between its statements."""
+    of = runs.c.job_id == bindparam("job"), runs.c.number == bindparam("trial")
+    return select(runs.c.id).where(*of).scalar_subquery()
 
 
 def _owned() -> tuple[Any, ...]:

@@ -56,14 +56,14 @@ class SqlStore:
         spec, statements = to_json("spec", job.spec), self._statements
 
         def work(cursor: Cursor) -> int:
-            cursor.execute(statements.job_id, (self.namespace, job.name))
-            if cursor.fetchall():
-                raise JobExists("name", "must be new in this store", job.name)
             cursor.execute(statements.time)
             ((now,),) = cursor.fetchall()
             row = (self.namespace, job.name, job.kind, job.wanted.value, job.folder, job.created or now, 0, 1)
             cursor.execute(statements.add_job, (*row, *state_row(job.state)))
-            ((number,),) = cursor.fetchall()
+            added = cursor.fetchall()
+            if not added:
+                raise JobExists("name", "must be new in this store", job.name)
+            ((number,),) = added
             cursor.execute(statements.add_spec, (number, spec))
             cursor.execute(statements.add_event, (number, 1, "job", None, None, "created", now))
             return int(number)

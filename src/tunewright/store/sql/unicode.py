@@ -28,9 +28,10 @@ class WellFormed:
 
 
 def _well_formed(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(
-        value.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        if isinstance(value, str)
-        else value
-        for value in row
-    )
+    return tuple(map(_value, row))
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return [*map(_value, value)] if isinstance(value, list) else value

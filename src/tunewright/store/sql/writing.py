@@ -76,10 +76,11 @@ def _run_row(job: int, trial: Trial) -> tuple[Any, ...]:
     )
 
 
-def _execution_row(run: int, execution: Execution) -> tuple[Any, ...]:
+def _execution_row(job: int, execution: Execution) -> tuple[Any, ...]:
     objectives, failure = execution.objectives, execution.failure
     return (
-        run,
+        job,
+        execution.trial,
         execution.number,
         execution.token,
         execution.purpose.value,
@@ -115,30 +116,35 @@ class Commit:
     def write(self, cursor: Cursor) -> int:
         """Writes everything in the cursor's transaction; returns the job's last event number.
 
+        First everything is asked that has to be known, then everything is written that needs no answer: a database that is
+        far away takes both in one go each.
+
         Raises:
             LeaseLost: the fence doesn't hold; nothing was written.
             NotFound, InvalidInput: a change doesn't fit what is stored; the transaction has to be rolled back.
         """
-        batch, count = self._batch, len(self._batch.events)
-        last, at = self._renew(cursor, count)
+        batch, count, job = self._batch, len(self._batch.events), self._job
+        self._renew(cursor, count)
+        checks = _Checks(cursor, self._statements, job, batch)
+        last, at = self._renewed(cursor)
         if not count:
             return last
-        first = last - count + 1
-        runs: dict[int, int] = {}
-        for trial in batch.trials:
-            cursor.execute(self._statements.set_run, _run_row(self._job, trial))
-            runs[trial.number] = cursor.fetchall()[0][0]
+        held = checks.held(self._fence.job)
+        if batch.trials:
+            cursor.executemany(self._statements.set_run, [_run_row(job, trial) for trial in batch.trials])
         if batch.executions:
-            rows = [_execution_row(self._run(cursor, runs, execution.trial), execution) for execution in batch.executions]
-            cursor.executemany(self._statements.set_execution, rows)
+            cursor.executemany(self._statements.set_execution, [_execution_row(job, each) for each in batch.executions])
         if batch.reports:
-            self._reports(cursor, runs)
-        self._rest(cursor, runs, at)
-        events = [(self._job, number, *text, at) for number, text in enumerate(batch.events, first)]
-        cursor.executemany(self._statements.add_event, events)
+            self._reports(cursor, held)
+        self._rest(cursor, at)
+        events = [(job, number, *text, at) for number, text in enumerate(batch.events, last - count + 1)]
+        if self._statements.add_events is None:
+            cursor.executemany(self._statements.add_event, events)
+        else:
+            cursor.execute(self._statements.add_events, tuple(map(list, zip(*events, strict=True))))
         return last
 
-    def _renew(self, cursor: Cursor, count: int) -> tuple[int, float]:
+    def _renew(self, cursor: Cursor, count: int) -> None:
         """Checks the fence, renews the lease, takes event numbers and sets the job's state, all in one statement."""
         fence, state = self._fence, self._batch.state
         if state is None:
@@ -146,6 +152,9 @@ class Commit:
         else:
             row = (fence.ttl, count, *state_row(state), self._job, fence.number)
             cursor.execute(self._statements.commit_state, row)
+
+    def _renewed(self, cursor: Cursor) -> tuple[int, float]:
+        """The job's last event number, and the time."""
         renewed = cursor.fetchall()
         if renewed:
             last, at = renewed[0]
@@ -153,57 +162,88 @@ class Commit:
         cursor.execute(self._statements.job_owner, (self._job,))
         owners = cursor.fetchall()
         owner = owners[0][0] if owners else None
-        raise LeaseLost(f"job {fence.job!r} is controlled by {owner or 'nobody'} now; nothing was written")
+        raise LeaseLost(f"job {self._fence.job!r} is controlled by {owner or 'nobody'} now; nothing was written")
 
-    def _run(self, cursor: Cursor, known: dict[int, int], number: int) -> int:
-        """The id of a trial's run, kept in `known`."""
-        run = known.get(number)
-        if run is None:
-            cursor.execute(self._statements.run_id, (self._job, number))
-            found = cursor.fetchall()
-            if not found:
-                raise no_trial(self._fence.job, number)
-            run = known[number] = found[0][0]
-        return run
-
-    def _reports(self, cursor: Cursor, runs: dict[int, int]) -> None:
-        statements, points = self._statements, []
+    def _reports(self, cursor: Cursor, held: dict[tuple[int, int], int]) -> None:
+        """Adds those reports that the store doesn't hold yet."""
+        statements, job = self._statements, self._job
+        counted: dict[tuple[int, int], int] = {}
+        added: list[tuple[Any, ...]] = []
         for reports in self._batch.reports:
-            run, execution = self._run(cursor, runs, reports.trial), reports.execution
-            cursor.execute(statements.reports_held, (run, execution))
-            found = cursor.fetchall()
-            if not found:
-                raise no_execution(self._fence.job, reports.trial, execution)
-            first, fresh = unseen(reports, found[0][0])
+            key = reports.trial, reports.execution
+            first, fresh = unseen(reports, held[key])
             if not fresh:
                 continue
-            cursor.execute(statements.count_reports, (first + len(fresh), run, execution))
+            held[key] = counted[key] = first + len(fresh)
             for metric, values in by_metric(first, fresh).items():
                 size, last, minimum, maximum, last_step = summarise(values)
-                row = (run, metric, size, _or_null(last), _or_null(minimum), _or_null(maximum), last_step)
-                cursor.execute(statements.add_to_series, row)
-                series = cursor.fetchall()[0][0]
-                points += [(series, execution, *value) for value in values]
-        if points:
-            cursor.executemany(statements.add_point, points)
+                row = (job, reports.trial, metric, size, _or_null(last), _or_null(minimum), _or_null(maximum), last_step)
+                if statements.add_curve is None:
+                    cursor.execute(statements.add_to_series, row)
+                    series = cursor.fetchall()[0][0]
+                    added += [(series, reports.execution, *value) for value in values]
+                else:
+                    positions, steps, numbers, times = map(list, zip(*values, strict=True))
+                    added.append((*row, reports.execution, positions, steps, [*map(_or_null, numbers)], times))
+        if added:
+            cursor.executemany(statements.add_curve or statements.add_point, added)
+        if counted:
+            rows = [(number, job, *key) for key, number in counted.items()]
+            cursor.executemany(statements.count_reports, rows)
 
-    def _rest(self, cursor: Cursor, runs: dict[int, int], at: float) -> None:
+    def _rest(self, cursor: Cursor, at: float) -> None:
         batch, statements, job = self._batch, self._statements, self._job
         for checkpoint in batch.checkpoints:
-            run = self._run(cursor, runs, checkpoint.trial)
-            row = (run, checkpoint.execution, checkpoint.step, checkpoint.path, checkpoint.at)
+            row = (job, checkpoint.trial, checkpoint.execution, checkpoint.step, checkpoint.path, checkpoint.at)
             cursor.execute(statements.set_checkpoint, row)
         for decision in batch.decisions:
-            if decision.trial >= 0:
-                self._run(cursor, runs, decision.trial)
             made = (decision.action.value, decision.until, decision.by, decision.reason, decision.at or at)
             cursor.execute(statements.add_decision, (job, decision.trial, decision.step, *made))
         for handled in batch.handled:
-            cursor.execute(statements.handle_command, (True, handled.answer, job, handled.id))
-            if not cursor.fetchall():
-                raise no_command(self._fence.job, handled.id)
+            cursor.execute(statements.handle_command, (True, handled.answer, handled.id))
         if batch.spec is not None:
             cursor.execute(statements.set_spec, (to_json("spec", batch.spec.spec), job))
+
+
+class _Checks:
+    """Asks what has to be known before a commit's changes are written: whether that is there which they belong to, and how
+    many reports executions have.
+
+    The answers are looked at when `held` is called, so all questions can be under way at once.
+    """
+
+    def __init__(self, cursor: Cursor, statements: Statements, job: int, batch: Batch) -> None:
+        connection = cursor.connection
+
+        def ask(sql: str, *values: int) -> Cursor:
+            asked: Cursor = connection.cursor()
+            asked.execute(sql, values)
+            return asked
+
+        made = {trial.number for trial in batch.trials}
+        named = [change.trial for kind in (batch.executions, batch.reports, batch.checkpoints) for change in kind]
+        named += [decision.trial for decision in batch.decisions if decision.trial >= 0]
+        self._trials = {number: ask(statements.run_id, job, number) for number in named if number not in made}
+        self._made = {(execution.trial, execution.number) for execution in batch.executions}
+        keys = dict.fromkeys((reports.trial, reports.execution) for reports in batch.reports)
+        self._reports = {key: ask(statements.reports_held, job, *key) for key in keys}
+        self._commands = {handled.id: ask(statements.command_id, job, handled.id) for handled in batch.handled}
+
+    def held(self, job: str) -> dict[tuple[int, int], int]:
+        """How many reports the store holds, by trial and execution. Raises NotFound when something isn't there."""
+        for number, asked in self._trials.items():
+            if not asked.fetchall():
+                raise no_trial(job, number)
+        for number, asked in self._commands.items():
+            if not asked.fetchall():
+                raise no_command(job, number)
+        held = {}
+        for key, asked in self._reports.items():
+            found = asked.fetchall()
+            if not found and key not in self._made:
+                raise no_execution(job, *key)
+            held[key] = found[0][0] if found else 0
+        return held
 
 
 def _or_null(value: float) -> float | None:

@@ -206,12 +206,32 @@ def _show_job(store: StoreOfJobs, job: TuningJob, top: int, *, as_json: bool) ->
         return
     print()
     print("\n".join(best_lines(_trial(store, job, job.state.best), objectives, _reference(store, job))))
-    print()
+    print("\n".join(_model_lines(store, job)))
     print_table(
         ["TRIAL", *(o.metric.upper() for o in objectives), "PARAMETERS"],
         [[str(t.number), *(format_number(v) for v in t.objectives or ()), format_params(t.params)] for t in leading],
     )
     print(f"\nOne trial in full: tunewright show {job.name} {leading[0].number if leading else 0}")
+
+
+def _model_lines(store: StoreOfJobs, job: TuningJob) -> list[str]:
+    """What the model of a Bayesian search adds: the trial that it recommends, and how it has searched."""
+    from tunewright.lifecycle.job import Job
+    from tunewright.progress.formatting import format_number
+
+    handle = Job(store, job.name)
+    suggested = handle.suggestions
+    modelled = suggested["exploiting"] + suggested["exploring"]
+    if not modelled:
+        return [""]
+    recommended, lines = handle.recommended, []
+    if recommended.interval is not None:
+        low, high = (format_number(end) for end in recommended.interval)
+        estimate = f"{format_number(recommended.estimate)} ({low} to {high})"
+        lines.append(f"Recommended: trial {recommended.trial.number}, expected {estimate}: {recommended.why}")
+    share = round(100 * suggested["exploring"] / modelled)
+    others = f", {suggested['others']} trials came otherwise" if suggested["others"] else ""
+    return [*lines, f"The model proposed {modelled} trials, {share}% of them to explore{others}", ""]
 
 
 def _leading(store: StoreOfJobs, job: TuningJob, objectives: tuple[Objective, ...], top: int) -> list[Trial]:

@@ -245,6 +245,15 @@ class Job:
         metrics = [objective["metric"] for objective in self.record.spec["objectives"]]
         return pd.DataFrame([_row(trial.record, metrics) for trial in self.trials]).set_index("number", drop=False)
 
+    @property
+    def suggestions(self) -> dict[str, int]:
+        """How many trials the model proposed to exploit what is known, how many to explore, and how many came otherwise."""
+        found = {"exploiting": 0, "exploring": 0, "others": 0}
+        for trial in self._store.read(Trials(self.name)):
+            kind = next((kind for kind in ("exploiting", "exploring") if f"; {kind}" in trial.origin), "others")
+            found[kind] += 1
+        return found
+
     # --- what can be asked of it ---
 
     def stop(self, *, wait: bool = False) -> str:

@@ -64,3 +64,11 @@ def test_required_limits_are_kept_by_what_is_recommended() -> None:
     job = tune(function, 20, require={"latency": ">= 5"})
     assert job.recommended.trial.metrics["latency"] >= 5
     assert job.recommended.trial.number == job.best.number
+
+
+def test_suggestions_are_counted_by_what_they_were_for() -> None:
+    job = tune(noisy, 20)
+    suggestions = job.suggestions
+    assert sum(suggestions.values()) == 20
+    assert suggestions["others"] == 4
+    assert suggestions["exploiting"] + suggestions["exploring"] == 16

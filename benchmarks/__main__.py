@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("imports", "throughput", "workers", "memory", "listing")
+NAMES = ("imports", "throughput", "workers", "memory", "listing", "postgres")
 
 
 def main(names: list[str]) -> int:

@@ -26,6 +26,7 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "sobol": "tunewright.strategies.sobol:SobolStrategy",
     },
     "stoppers": {
+        "brackets": "tunewright.stoppers.brackets:BracketStopper",
         "median": "tunewright.stoppers.median:MedianStopper",
     },
     "executors": {

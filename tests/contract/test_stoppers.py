@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tunewright.interfaces import Problem, Stopper
+from tunewright.stoppers.brackets import BracketStopper
 from tunewright.stoppers.median import MedianStopper
 from tunewright.testing.stoppers import Make, StopperContract
 
@@ -22,3 +23,17 @@ class TestMedian(StopperContract):
             return MedianStopper(problem, **options)
 
         return median
+
+
+BRACKETS: list[dict[str, Any]] = [{}, {"min_iter": 2, "eta": 2, "strict": True}, {"max_iter": 12, "s": 2}]
+
+
+class TestBrackets(StopperContract):
+    @pytest.fixture(params=BRACKETS, ids=str)
+    def make(self, request: pytest.FixtureRequest) -> Make:
+        options = request.param
+
+        def brackets(problem: Problem) -> Stopper:
+            return BracketStopper(problem, **options)
+
+        return brackets

@@ -198,7 +198,7 @@ class Calm:
 
     def test_a_plugins_stopper(self, install: Callable[..., None]) -> None:
         install("calm_stopper", self.SOURCE, "calm = calm_stopper:Calm [extra]", group="tunewright.stoppers")
-        assert catalog.names("stoppers") == ["calm", *sorted(catalog.BUILT_IN["stoppers"])]
+        assert catalog.names("stoppers") == sorted(["calm", *catalog.BUILT_IN["stoppers"]])
         assert type(catalog.stopper("calm", PROBLEM)).__name__ == "Calm"
 
     def test_a_plugin_can_not_replace_a_built_in(self, install: Callable[..., None]) -> None:

@@ -1,0 +1,1 @@
+"""Files that say what to tune: tune.yaml, and W&B's sweep files."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("imports", "throughput", "workers", "memory", "listing", "postgres")
+NAMES = ("imports", "throughput", "workers", "memory", "listing", "postgres", "scripts")
 
 
 def main(names: list[str]) -> int:

@@ -89,6 +89,7 @@ def test_an_environment_variable_comes_before_all(tmp_path: Path, monkeypatch: p
 def test_a_file(tmp_path: Path, address: str | Path, path: str, options: dict[str, str]) -> None:
     place = locate(address)
     assert (place.kind, place.path, place.options) == ("sqlite", tmp_path / path, options)
+    assert place.path is not None
     assert place.folder == place.path.parent
 
 
@@ -211,7 +212,7 @@ def test_two_projects_on_a_network_have_two_stores(tmp_path: Path, monkeypatch: 
 
 def test_a_home_on_a_network_is_no_place_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     on_network(monkeypatch, tmp_path)
-    with pytest.raises(InvalidInput, match="store must be named: .*PostgreSQL.*TUNEWRIGHT_STORE"):
+    with pytest.raises(InvalidInput, match=r"store must be named: .*PostgreSQL.*TUNEWRIGHT_STORE"):
         locate(None)
     monkeypatch.setenv("XDG_STATE_HOME", "/var/state")
     assert str(locate(None).path).startswith("/var/state/tunewright/")

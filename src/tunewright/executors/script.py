@@ -26,9 +26,8 @@ from tunewright.resources import Resources, size_text
 
 _START_LIMIT = 60.0  # seconds for a supervisor to begin
 _REQUESTS = 3  # how often a supervisor is asked for, when launchers die
-_BUSY, _QUIET = 0.005, 0.02  # seconds between looks at spools, while something happens and when nothing does
+_BUSY, _QUIET = 0.005, 0.05  # seconds between looks at spools, just after something happened and when nothing does
 _PER_RUN = 0.0003  # seconds between looks, at least, for each script: so that many of them cost no more than few
-_CALM = 0.5  # seconds without a word after which it is quiet
 _LOOK = 0.5  # seconds between looks at whether supervisors live
 _MEMORY_LOOK = 0.25  # seconds between looks at a tree's memory
 _CLOSE = 15.0  # seconds for killed scripts to be gone
@@ -110,7 +109,7 @@ class ScriptExecutor:
             now = time.monotonic()
             if self._events or now >= end:
                 break
-            pause = max(_BUSY if now - self._heard < _CALM else _QUIET, _PER_RUN * len(self._runs))
+            pause = max(_BUSY, _PER_RUN * len(self._runs), min(_QUIET, (now - self._heard) / 20))
             time.sleep(min(pause, end - now) if self._runs else end - now)
         while self._events:
             deliver(self._events.popleft())

@@ -12,7 +12,7 @@ import pytest
 from tests.recovery.checks import check_no_process_left, check_rows, check_witness
 from tests.recovery.test_controller_kills import environment
 
-POINTS, TRIALS = 48, 60
+POINTS, TRIALS = 48, 240
 NAMES = {
     f"{side} {point}" for side in ("before", "after") for point in ("commit", "launch", "handle", "reported", "exited")
 }  # fmt: skip

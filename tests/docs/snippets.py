@@ -55,7 +55,7 @@ def mark(number: int) -> str:
 
 def files(page: Path) -> dict[str, str]:
     """The files that a page shows, by name."""
-    return {block.title: block.body for block in blocks(page) if block.kind == "python" and block.title}
+    return {block.title: block.body for block in blocks(page) if block.title and block.kind not in ("output", "console")}
 
 
 def commands(page: Path) -> list[Command]:

@@ -29,6 +29,8 @@ def _environment() -> dict[str, str]:
 @pytest.mark.parametrize("page", WITH_PROGRAMS, ids=_name)
 def test_the_programs_of_a_page_run_and_print_what_it_shows(page: Path, tmp_path: Path) -> None:
     source, shown = program(page)
+    for name, text in files(page).items():
+        (tmp_path / name).write_text(text)
     (tmp_path / "page.py").write_text(source)
     done = subprocess.run(
         [sys.executable, "-W", "error", "page.py"],
@@ -57,7 +59,7 @@ def test_the_commands_of_a_page_run_and_print_what_it_shows(page: Path, tmp_path
 
 
 def test_the_pages_that_must_have_snippets_have_them() -> None:
-    assert {_name(page) for page in WITH_PROGRAMS} >= {"README.md", "docs/guides/functions.md"}
+    assert {_name(page) for page in WITH_PROGRAMS} >= {"README.md", "docs/guides/functions.md", "docs/guides/scripts.md"}
     assert {_name(page) for page in WITH_COMMANDS} >= {"docs/guides/command-line.md"}
 
 

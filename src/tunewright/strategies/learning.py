@@ -20,7 +20,7 @@ Rows = NDArray[np.intp]
 
 BEST, SPREAD = 192, 64  # trials that a model of a long history sees: the best ones, and others at random
 KEPT_FITS = 4
-SUCCESS_RECIPE = Recipe(trend=None, noise=(-2.0, 2.0))
+SUCCESS_RECIPE = Recipe(trend=(-1.0, 1.5), noise=(-2.0, 2.0))
 
 
 @dataclass(frozen=True)

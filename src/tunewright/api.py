@@ -22,6 +22,7 @@ from tunewright.store import open_store
 
 if TYPE_CHECKING:
     from tunewright.executors.script_task import Script
+    from tunewright.lifecycle.rehearsal import Rehearsal
 
 Space = SearchSpace | Mapping[str, Any]
 
@@ -81,8 +82,9 @@ def tune(
         executor: "process" (worker processes), "inline" (in this thread), or an Executor; a Script has one of its own.
         resume: goes on with the job of that name, or makes it.
         on_trial: called with every trial that has ended.
+        notify: who is told of the first failure, a near limit and the end: "https://..." (a webhook), "mailto:...", or a list.
         progress: "auto", "live", "plain" or "none".
-        fidelity, warm_start, cost, notify: not there yet in this version.
+        fidelity, warm_start, cost: not there yet in this version.
 
     Returns:
         The job. After Ctrl-C it is there too, with reason "interrupted".
@@ -101,6 +103,54 @@ def start(train: Callable[..., Any] | Script, space: Space | None = None, **opti
     """
     options.setdefault("progress", "none")
     return _prepare({"train": train, "space": space, **options}).start(options["progress"], options.get("on_trial"))
+
+
+def detach(train: Callable[..., Any] | Script, space: Space | None = None, **options: Any) -> Job:
+    """`tune` in a process of its own, which outlives this one and its terminal. Takes the arguments of `tune`, save
+    `on_trial`; what that process prints is in `controller.log` in the job's folder.
+
+    Raises:
+        InvalidInput: an argument breaks its rule, or the job would be in memory only; nothing was started.
+        TunewrightError: the process couldn't take the job up.
+    """
+    from tunewright.lifecycle import detaching
+
+    options.pop("progress", None)
+    if options.pop("on_trial", None) is not None:
+        raise InvalidInput("on_trial", "can't be called in another process; leave it out, or use notify=")
+    store = options.get("store")
+    job = _prepare({"train": train, "space": space, **options}).job
+    detaching.detach(job, store=store if isinstance(store, str) else None)
+    return job
+
+
+def detach_again(name: str, arguments: Sequence[str] = (), *, store: str | None = None) -> Job:
+    """`resume` in a process of its own.
+
+    Args:
+        arguments: further ones of the command `tunewright resume`.
+
+    Raises:
+        NotFound: there is no such job. InvalidInput, TunewrightError: as `detach`.
+    """
+    from tunewright.lifecycle import detaching
+
+    found = job(name, store=store)
+    detaching.detach(found, arguments, store)
+    return found
+
+
+def rehearse(train: Callable[..., Any] | Script, space: Space | None = None, **options: Any) -> Rehearsal:
+    """What `tune` with the same arguments would do. Nothing is started and nothing is written.
+
+    Raises:
+        InvalidInput: an argument breaks its rule.
+    """
+    from tunewright.lifecycle.rehearsal import rehearse as rehearse_request
+
+    apart = {name: options.pop(name, None) for name in ("name", "store", "resume", "progress", "on_trial")}
+    request = make_request(train, space, **options)
+    return rehearse_request(request, name=apart["name"], store=apart["store"], strategy=options.get("strategy", "auto"))
 
 
 def _prepare(options: dict[str, Any]) -> Prepared:
@@ -124,6 +174,7 @@ def resume(
     max_time: float | str | timedelta | None = None,
     store: str | Store | None = None,
     on_trial: Callable[[StoredTrial], object] | None = None,
+    notify: object = None,
     progress: str | bool | None = "auto",
 ) -> Job:
     """Goes on with a job that was interrupted, stopped or killed, or that gets larger limits, and waits for the end.
@@ -132,12 +183,13 @@ def resume(
 
     Args:
         max_trials, max_time: new totals over the job's life; None keeps the old ones.
+        notify: as for `tune`; None: those who were told before.
 
     Raises:
         NotFound: there is no such job. JobTaken: another living process controls it. Else as `tune`.
     """
     limits = Limits(max_trials, None if max_time is None else seconds("max_time", max_time))
-    return take_up(open_store(store), name, limits).run(progress, on_trial)
+    return take_up(open_store(store), name, limits, notify).run(progress, on_trial)
 
 
 def job(name: str, *, store: str | Store | None = None) -> Job:

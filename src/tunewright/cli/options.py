@@ -26,12 +26,20 @@ TrialNumber = Annotated[int | None, typer.Argument(metavar="[TRIAL]", help="A tr
 # --- of commands that run a job ---
 
 _SEARCH, _LIMITS, _TRIAL, _JOB = "What to search", "When to end", "What one trial gets", "The job"
+_SCRIPT = "How a program is run"
 
 Target = Annotated[
     str,
     typer.Argument(
-        metavar="MODULE:FUNCTION", help="What to tune: package.module:function or path/to/file.py:function.", show_default=False
+        metavar="TARGET",
+        help="What to tune: a program (train.py), a function (package.module:function, path/to/file.py:function), or a file "
+        "(tune.yaml, also a sweep of W&B's).",
+        show_default=False,
     ),
+]
+Arguments = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[-- ARGUMENT...]", help="A program's own arguments, before the parameters.", show_default=False),
 ]
 Parameters = Annotated[
     list[str] | None,
@@ -39,7 +47,7 @@ Parameters = Annotated[
         "--param",
         "-p",
         help="A parameter: lr=1e-5..1e-1:log, layers=1..6, opt=sgd,adam, or a fixed value: epochs=10. "
-        "May be repeated; added to the space beside the function.",
+        "May be repeated; added to the space of the file or beside the function.",
         panel=_SEARCH,
         metavar="NAME=SPEC",
     ),
@@ -68,11 +76,11 @@ Require = Annotated[
     ),
 ]
 Strategy = Annotated[
-    str,
+    str | None,
     _option("--strategy", help="How configurations are chosen: auto, random, sobol, grid ...", panel=_SEARCH, metavar="NAME"),
 ]
 Stopper = Annotated[
-    str, _option("--stopper", help="What ends poor trials early: auto, none ...", panel=_SEARCH, metavar="NAME")
+    str | None, _option("--stopper", help="What ends poor trials early: auto, none ...", panel=_SEARCH, metavar="NAME")
 ]
 MaxStep = Annotated[
     int | None, _option("--max-step", help="The last step that a trial reports.", panel=_SEARCH, metavar="STEP")
@@ -94,8 +102,8 @@ GoalValue = Annotated[
 MaxParallel = Annotated[
     int | None, _option("--max-parallel", help="Trials at once; else as many as fit the cores.", panel=_TRIAL, metavar="N")
 ]
-Cpus = Annotated[int, _option("--cpus", help="Cores of one trial, else 1.", panel=_TRIAL, metavar="N")]
-Gpus = Annotated[float, _option("--gpus", help="GPUs of one trial, else none.", panel=_TRIAL, metavar="N")]
+Cpus = Annotated[int | None, _option("--cpus", help="Cores of one trial, else 1.", panel=_TRIAL, metavar="N")]
+Gpus = Annotated[float | None, _option("--gpus", help="GPUs of one trial, else none.", panel=_TRIAL, metavar="N")]
 Memory = Annotated[
     str | None, _option("--memory", help="The most memory of one trial: 2GB, 512MiB.", panel=_TRIAL, metavar="SIZE")
 ]
@@ -103,12 +111,57 @@ TrialTime = Annotated[
     str | None, _option("--trial-time", help="The longest that one trial may run: 30m.", panel=_TRIAL, metavar="TIME")
 ]
 Executor = Annotated[
-    str, _option("--executor", help="Where trials run: process, or inline in this one.", panel=_TRIAL, metavar="NAME")
+    str | None, _option("--executor", help="Where trials run: process, or inline in this one.", panel=_TRIAL, metavar="NAME")
+]
+
+Regex = Annotated[
+    list[str] | None,
+    _option(
+        "--regex",
+        help="Reads the metric from what the program prints: 'loss=([0-9.]+)', or NAME=~PATTERN for another one. "
+        "May be repeated.",
+        panel=_SCRIPT,
+        metavar="PATTERN",
+    ),
+]
+Template = Annotated[
+    str | None,
+    _option(
+        "--arguments",
+        help="What a parameter becomes, else --{name}={value}; hydra, flags (--name for true), or none.",
+        panel=_SCRIPT,
+        metavar="TEMPLATE",
+    ),
+]
+StepRegex = Annotated[
+    str | None, _option("--step", help="Reads the step that printed metrics belong to.", panel=_SCRIPT, metavar="PATTERN")
+]
+MetricsFile = Annotated[
+    str | None, _option("--metrics-file", help="Where it writes metrics as JSON lines.", panel=_SCRIPT, metavar="FILE")
+]
+Env = Annotated[
+    list[str] | None,
+    _option("--env", help="A further environment variable. May be repeated.", panel=_SCRIPT, metavar="NAME=VALUE"),
+]
+Cwd = Annotated[str | None, _option("--cwd", help="Its working directory, else the current one.", panel=_SCRIPT, metavar="DIR")]
+LogLimit = Annotated[
+    str | None, _option("--log-limit", help="The most that a trial's log may hold, else 100MB.", panel=_SCRIPT, metavar="SIZE")
 ]
 
 Name = Annotated[str | None, _option("--name", help="Its name, else <function>-<date>-<n>.", panel=_JOB, metavar="NAME")]
 Tags = Annotated[list[str] | None, _option("--tag", help="A tag. May be repeated.", panel=_JOB, metavar="KEY=VALUE")]
 Resume = Annotated[bool, _option("--resume", help="Go on with the job of this name when there is one.", panel=_JOB)]
+Notify = Annotated[
+    list[str] | None,
+    _option(
+        "--notify",
+        help="Who is told of the first failure, a near limit and the end: https://..., mailto:... May be repeated.",
+        panel=_JOB,
+        metavar="ADDRESS",
+    ),
+]
+DryRun = Annotated[bool, _option("--dry-run", help="Say what would run, and start nothing.", panel=_JOB)]
+Detach = Annotated[bool, _option("--detach", help="Run in the background; it outlives the terminal.", panel=_JOB)]
 
 Wait = Annotated[bool, _option("--wait", help="Return only when it has ended.")]
 

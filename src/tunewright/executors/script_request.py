@@ -18,6 +18,16 @@ from tunewright.resources import Resources, duration_text
 _SHOWN = 2000  # characters of a command that its log shows
 
 
+def places_of(script: Script, names: Sequence[str], launch: Launch, place: Place, port: int) -> tuple[dict[str, str], str]:
+    """The places of a command that aren't parameters, with their values; and the working directory."""
+    values = values_of(launch, place, port)
+    filled = {**values, **texts_of(launch.trial.params, names)}
+    cwd = fill(script.cwd or "", filled)
+    if script.metrics_file is not None:
+        values[METRICS_FILE] = str(Path(cwd, fill(script.metrics_file, filled)))
+    return values, cwd
+
+
 def request_of(
     script: Script, resources: Resources, names: Sequence[str], launch: Launch, place: Place, port: int, cores: Sequence[int]
 ) -> dict[str, Any]:
@@ -33,11 +43,8 @@ def request_of(
         InvalidInput: a value that no command line can carry.
         OSError: the file of parameters can't be written.
     """
-    values, params = values_of(launch, place, port), launch.trial.params
-    filled = {**values, **texts_of(params, names)}
-    cwd = fill(script.cwd or "", filled)
-    if script.metrics_file is not None:
-        values[METRICS_FILE] = str(Path(cwd, fill(script.metrics_file, filled)))
+    params = launch.trial.params
+    values, cwd = places_of(script, names, launch, place, port)
     named = {place for text in (*script.command, *script.env.values()) for place in places(text)}
     if PARAMS_FILE in named:
         Path(values[PARAMS_FILE]).write_text(json_of(params), encoding="utf-8")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tunewright import catalog
 from tunewright.errors import InvalidInput, nearest
 from tunewright.interfaces import Executor, Problem, Stopper, Strategy
+from tunewright.lifecycle.channels import addresses, read_channels
 from tunewright.lifecycle.work import checked
 from tunewright.objective import Objective, objectives, requirements
 from tunewright.resources import Resources, seconds
@@ -23,14 +24,15 @@ if TYPE_CHECKING:
     from tunewright.lifecycle.work import Work
 
 Given = TypeVar("Given")
-NOT_YET = ("warm_start", "cost", "notify", "fidelity")
+NOT_YET = ("warm_start", "cost", "fidelity")
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """A job that can start: what was asked for, and the parts that were chosen for it.
 
-    `executor` is None when one is to be made by its name; `notes` are lines that a person should read before it starts.
+    `executor` is None when one is to be made by its name; `notes` are lines that a person should read before it starts;
+    `notify` are the addresses of those who are told how it goes.
     """
 
     function: Work | None
@@ -39,6 +41,7 @@ class Request:
     stopper: Stopper | None
     executor: Executor | None
     notes: tuple[str, ...] = ()
+    notify: tuple[str, ...] = ()
 
     @property
     def strategy_note(self) -> str | None:
@@ -67,6 +70,7 @@ def make_request(
     seed: int | None = None,
     tags: Mapping[str, str] | Sequence[str] | None = None,
     executor: object = "process",
+    notify: object = None,
     limited: bool = True,
     **not_yet: object,
 ) -> Request:
@@ -106,7 +110,9 @@ def make_request(
         lease=seconds("TUNEWRIGHT_LEASE", os.environ.get("TUNEWRIGHT_LEASE", "30")),
     )  # fmt: skip
     chosen, chosen_stopper = choose(spec, strategy, stopper)
-    return Request(function, spec, chosen, chosen_stopper, made, tuple(notes))
+    told = addresses(notify)
+    read_channels(told)
+    return Request(function, spec, chosen, chosen_stopper, made, tuple(notes), told)
 
 
 def choose(spec: JobSpec, strategy: object, stopper: object) -> tuple[Strategy, Stopper | None]:

@@ -20,6 +20,7 @@ class Saved:
     spec: JobSpec
     strategy: object
     stopper: object
+    notify: tuple[str, ...] = ()
 
 
 def save(request: Request, strategy: object, stopper: object, folder: Path) -> None:
@@ -35,7 +36,7 @@ def save(request: Request, strategy: object, stopper: object, folder: Path) -> N
 
     buffer = io.BytesIO()
     try:
-        cloudpickle.dump(Saved(request.spec, strategy, stopper), buffer)
+        cloudpickle.dump(Saved(request.spec, strategy, stopper, request.notify), buffer)
     except Exception as error:
         raise InvalidInput("strategy, stopper and constraints", f"must be picklable ({error})") from error
     folder.mkdir(parents=True, exist_ok=True)

@@ -7,26 +7,40 @@ import shutil
 import threading
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
-from tunewright.engine.listener import Listener, Silent
+from tunewright.engine.listener import Listener
 from tunewright.errors import InvalidInput, JobChanged, JobExists
 from tunewright.interfaces import Executor, Store
 from tunewright.lifecycle import saved
+from tunewright.lifecycle.channels import addresses, read_channels
 from tunewright.lifecycle.folders import job_folder, new_folder
-from tunewright.lifecycle.job import Job, StoredTrial
+from tunewright.lifecycle.job import Job
+from tunewright.lifecycle.listeners import CallsOnTrial, OnTrial
 from tunewright.lifecycle.naming import check_name, free_name
 from tunewright.lifecycle.request import Request, choose
 from tunewright.lifecycle.running import Run, signals, stored_job
 from tunewright.lifecycle.work import described, executor_of, pack, unpack
+from tunewright.progress.board import Board
 from tunewright.progress.brief import Brief
 from tunewright.progress.opening import Progress, open_progress
 from tunewright.queries import Jobs, Trials
-from tunewright.records import Command, Execution, JobState, Trial, TuningJob, Wanted
+from tunewright.records import Command, TuningJob, Wanted
 from tunewright.spec import Limits
 
-OnTrial = Callable[[StoredTrial], object]
+if TYPE_CHECKING:
+    from tunewright.lifecycle.notices import Notices
+
+
+class _Audience(NamedTuple):
+    """Who hears of a job: what people see, the first in the line of listeners, and what is sent to them."""
+
+    display: Progress
+    listener: Listener
+    notices: Notices | None
 
 
 class Prepared:
@@ -42,21 +56,21 @@ class Prepared:
 
     def run(self, progress: str | bool | None, on_trial: OnTrial | None) -> Job:
         """Runs the job to its end in this thread; Ctrl-C ends it in an orderly way."""
-        display = self._display(progress)
-        run = self._claimed(display, on_trial)
+        audience = self._audience(progress, on_trial)
+        run = self._claimed(audience)
         with signals(run.interrupt, run.in_training):
-            self._watch(display, run)
+            self._watch(audience, run)
         return self.job
 
     def start(self, progress: str | bool | None, on_trial: OnTrial | None) -> Job:
         """Runs the job in a background thread of this process."""
-        display = self._display(progress)
-        run = self._claimed(display, on_trial)
+        audience = self._audience(progress, on_trial)
+        run = self._claimed(audience)
         job = self.job
 
         def work() -> None:
             try:
-                self._watch(display, run)
+                self._watch(audience, run)
             except BaseException as error:
                 job._error = error
 
@@ -70,31 +84,39 @@ class Prepared:
         atexit.register(leave)
         return job
 
-    def _claimed(self, display: Progress, on_trial: OnTrial | None) -> Run:
-        listener = display if on_trial is None else _Heard(display, on_trial, self.job)
-        return Run(self._store, self.job.name, self._request, listener, self._on_claim, self._make_executor)
+    def _claimed(self, audience: _Audience) -> Run:
+        return Run(self._store, self.job.name, self._request, audience.listener, self._on_claim, self._make_executor)
 
-    def _watch(self, display: Progress, run: Run) -> None:
-        """Runs to the end under a display. Raises what a failed job means."""
-        with display:
+    def _watch(self, audience: _Audience, run: Run) -> None:
+        """Runs to the end before an audience. Raises what a failed job means."""
+        with audience.display, audience.notices or nullcontext():
             for note in (*self._request.notes, self._request.strategy_note):
                 if note is not None:
-                    display.message(note)
+                    audience.display.message(note)
             state = run()
-            display.finish()
+            audience.display.finish()
         run.raise_failure(state)
 
-    def _display(self, progress: str | bool | None) -> Progress:
+    def _audience(self, progress: str | bool | None, on_trial: OnTrial | None) -> _Audience:
+        channels = read_channels(self._request.notify)
+        brief, earlier = self._brief(), [*self._store.read(Trials(self.job.name))]
+        display = open_progress(progress, brief, earlier)
+        listener = display if on_trial is None else CallsOnTrial(display, on_trial, self.job)
+        if not channels:
+            return _Audience(display, listener, None)
+        from tunewright.lifecycle.notices import Notices
+
+        notices = Notices(listener, channels, Board(brief, earlier))
+        return _Audience(display, notices, notices)
+
+    def _brief(self) -> Brief:
         record, spec = self.job.record, self._request.spec
-        earlier = [*self._store.read(Trials(self.job.name))]
-        default = spec.space.default()
         store = f" --store {self._store.location}" if self._store.location and not _is_default(self._store) else ""
         more = f"tunewright show {self.job.name}{store}" if self._store.location else None
-        brief = Brief(
+        return Brief(
             self.job.name, self._store.location, spec.objectives, spec.limits.max_trials, spec.limits.max_time,
-            spec.max_parallel, record.state.elapsed, spec.seed, default, more,
+            spec.max_parallel, record.state.elapsed, spec.seed, spec.space.default(), more,
         )  # fmt: skip
-        return open_progress(progress, brief, earlier)
 
     def _make_executor(self, folder: Path) -> Executor:
         return executor_of(self._request.function, self._request.spec, folder)
@@ -157,11 +179,12 @@ def _taken(name: str) -> JobExists:
     return JobExists("name", rule, name)
 
 
-def take_up(store: Store, name: str, given: Limits) -> Prepared:
+def take_up(store: Store, name: str, given: Limits, notify: object = None) -> Prepared:
     """Takes up a job by what was saved with it.
 
     Args:
         given: new totals; those that are None stay as they were.
+        notify: who is told how it goes; None: those who were.
 
     Raises:
         NotFound: there is no such job. InvalidInput: nothing was saved with it.
@@ -179,7 +202,9 @@ def take_up(store: Store, name: str, given: Limits) -> Prepared:
     )
     chosen, stopper = choose(spec, kept.strategy, kept.stopper)
     function = unpack(spec.executor, job_folder(store, job))
-    return Prepared(store, name, Request(function, spec, chosen, stopper, None), lambda: _ask_to_run(store, name))
+    told = getattr(kept, "notify", ()) if notify is None else addresses(notify)  # one that was saved before there were any
+    request = Request(function, spec, chosen, stopper, None, notify=told)
+    return Prepared(store, name, request, lambda: _ask_to_run(store, name))
 
 
 def _again(store: Store, job: TuningJob, request: Request, strategy: object, stopper: object) -> Prepared:
@@ -231,32 +256,3 @@ def _is_default(store: Store) -> bool:
     from tunewright.store import default_location
 
     return store.location == str(default_location())
-
-
-class _Heard(Silent):
-    """Passes on to a display, and tells `on_trial` of every trial that ended. Its errors are told once and end nothing."""
-
-    def __init__(self, display: Listener, on_trial: OnTrial, job: Job) -> None:
-        self._display, self._on_trial, self._job = display, on_trial, job
-        self._complained = False
-
-    def trial_started(self, trial: Trial, execution: Execution) -> None:
-        self._display.trial_started(trial, execution)
-
-    def trial_reported(self, trial: Trial, step: int, value: float | None) -> None:
-        self._display.trial_reported(trial, step, value)
-
-    def trial_ended(self, trial: Trial) -> None:
-        self._display.trial_ended(trial)
-        try:
-            self._on_trial(StoredTrial(trial, self._job))
-        except Exception as error:
-            if not self._complained:
-                self._complained = True
-                self._display.message(f"on_trial raised {type(error).__name__}: {error}; the job goes on")
-
-    def state_changed(self, state: JobState) -> None:
-        self._display.state_changed(state)
-
-    def message(self, text: str) -> None:
-        self._display.message(text)

@@ -9,7 +9,7 @@ from pathlib import Path
 import cloudpickle
 import pytest
 
-from tunewright.cli.targets import find_space, load_target
+from tunewright.config.targets import find_space, load_target
 from tunewright.errors import InvalidInput
 
 PROGRAM = """

@@ -74,7 +74,8 @@ class BracketStopper:
         if not passed:
             return Decision(Action.RUN, "", until, number, step, "brackets")
         bracket = self.brackets[passed - 1]
-        reached = [curve for other in history.numbers.tolist() if (curve := history.curve(other))[0][-1:] >= bracket]
+        others = map(history.curve, history.numbers.tolist())
+        reached = [other for other in others if len(other[0]) and other[0][-1] >= bracket]
         losses = sorted(self._loss(other, bracket, best=False) for other in reached)
         threshold = losses[int(len(losses) / self.eta)]
         own = self._loss(curve, bracket, best=not self.strict)

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from tunewright.errors import InvalidInput
-from tunewright.records import Action
+from tunewright.records import Action, Status, Trial
 from tunewright.stoppers.brackets import BracketStopper
 from tunewright.testing.stoppers import curve_problem, ledger_with
 
@@ -64,6 +64,14 @@ def test_strict_compares_the_value_at_the_bracket_and_else_the_best() -> None:
     view = ledger_with(PROBLEM, completed, [2.0, 6.0]).view()
     assert BracketStopper(PROBLEM, min_iter=2, eta=2).decide(view, 3).action is Action.RUN
     assert BracketStopper(PROBLEM, min_iter=2, eta=2, strict=True).decide(view, 3).action is Action.STOP
+
+
+def test_trials_that_have_not_reported_do_not_count() -> None:
+    ledger = ledger_with(PROBLEM, [], [1.0])
+    ledger.record(Trial(1, {"x": 0.5}, seed=1, status=Status.IN_PROGRESS), ledger.event + 1)
+    decision = BracketStopper(PROBLEM).decide(ledger.view(), 0)
+    assert decision.action is Action.RUN
+    assert "of the 1 trials that reached step 1" in decision.reason
 
 
 def test_large_is_good_when_maximised() -> None:

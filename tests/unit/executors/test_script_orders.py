@@ -90,9 +90,10 @@ def test_one_that_was_told_and_exits_as_if_nothing_were_is_stopped(tmp_path: Pat
     assert seen.exited.outcome == "stopped"
 
 
-def test_a_kill_ends_the_whole_tree_at_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("portable", [False, True], ids=["linux", "portable"])
+def test_a_kill_ends_the_whole_tree_at_once(tmp_path: Path, portable: bool) -> None:
     code = "trap '' TERM; setsid sleep 300 & echo loss=1; sleep 300"
-    seen = run(bash(code, metrics=LOSS), tmp_path, answer=at_first_report(Kill("no more")))
+    seen = run(bash(code, metrics=LOSS), tmp_path, answer=at_first_report(Kill("no more")), portable=portable)
     assert seen.exited.outcome == "stopped"
     assert left_of(tmp_path) == []
 

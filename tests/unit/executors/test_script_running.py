@@ -227,6 +227,17 @@ def test_a_daemon_ends_with_its_script(tmp_path: Path) -> None:
     assert "the script left processes behind, which were killed" in log_of(tmp_path)
 
 
+def test_where_nothing_but_posix_is_known_a_daemon_ends_with_its_script_too(tmp_path: Path) -> None:
+    seen = run(bash("setsid sleep 300 & sleep 300 & echo loss=1; sleep 0.2", metrics=LOSS), tmp_path, portable=True)
+    assert (seen.exited.outcome, len(seen.reports)) == ("completed", 1)
+    assert left_of(tmp_path) == []
+
+
+def test_signals_are_as_in_a_shell(tmp_path: Path) -> None:
+    run(bash("grep -E 'Sig(Ign|Blk)' /proc/self/status"), tmp_path)
+    assert {line.split()[1] for line in log_of(tmp_path).splitlines()[1:]} == {"0" * 16}
+
+
 def test_a_daemon_that_holds_the_output_open_delays_nothing(tmp_path: Path) -> None:
     seen = run(bash("setsid sleep 300 & echo loss=1; sleep 0.2", metrics=LOSS), tmp_path)
     assert (seen.exited.outcome, len(seen.reports)) == ("completed", 1)

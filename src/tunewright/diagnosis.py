@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -21,6 +23,7 @@ from tunewright.store import open_store
 from tunewright.store.location import locate
 
 GIBIBYTE = 2**30
+APART = ("name", "store", "resume", "progress", "on_trial")  # arguments of `tune` that are no part of a request
 LOW_SPACE = 1 * GIBIBYTE
 LOW_MEMORY = 1 * GIBIBYTE
 
@@ -44,6 +47,35 @@ def examine(store: str | None = None) -> list[Check]:
     looks: list[Callable[[], Iterator[Check]]] = [_python, _packages, _system, _cores, _memory, _gpus]
     checks = [check for look in looks for check in look()]
     return [*checks, *_store(store)]
+
+
+def examine_file(path: Path) -> list[Check]:
+    """Whether a tune.yaml, or a W&B sweep file, could be started as it is.
+
+    Nothing is started; a function's module is imported.
+    """
+    from tunewright.config.plan import Chosen, make_plan
+    from tunewright.lifecycle.rehearsal import rehearse
+    from tunewright.lifecycle.request import make_request
+    from tunewright.lifecycle.work import described
+
+    try:
+        plan = make_plan(str(path), Chosen())
+        options = {name: value for name, value in plan.options.items() if name not in APART}
+        with plan.located():
+            request = make_request(plan.work, plan.space, **options)
+            found = rehearse(request, store=plan.options.get("store"), strategy=options.get("strategy", "auto"))
+    except TunewrightError as error:
+        return [Check("file", "problem", str(error), "mend it, then look again")]
+    first = shlex.join(found.commands[0]) if found.commands else f"the function {described(plan.work)[0]}"
+    size = "infinitely many" if found.size == math.inf else str(found.size)
+    goals = " and ".join(f"{objective.goal} {objective.metric}" for objective in request.spec.objectives)
+    return [
+        Check("file", "ok", f"{path} can be started: tunewright tune {path}"),
+        Check("first", "ok", first),
+        Check("space", "ok", f"{size} configurations of {', '.join(request.spec.space.names)}"),
+        Check("search", "ok", f"{goals}, {request.strategy_note or f'strategy {request.spec.strategy}'}"),
+    ]
 
 
 def _python() -> Iterator[Check]:

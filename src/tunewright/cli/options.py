@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -39,7 +40,7 @@ Target = Annotated[
 ]
 Arguments = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[-- ARGUMENT...]", help="A program's own arguments, before the parameters.", show_default=False),
+    typer.Argument(metavar="-- ARGUMENT", help="A program's own arguments, before the parameters.", show_default=False),
 ]
 Parameters = Annotated[
     list[str] | None,
@@ -167,6 +168,10 @@ Wait = Annotated[bool, _option("--wait", help="Return only when it has ended.")]
 
 # --- of commands that read ---
 
+CheckedFile = Annotated[
+    Path | None, typer.Argument(metavar="FILE", help="A tune.yaml, or a sweep file of W&B's, to check.", show_default=False)
+]
+Schema = Annotated[bool, _option("--schema", help="Print the JSON Schema of tune.yaml, for editors.")]
 Limit = Annotated[
     int | None, _option("--limit", help="At most this many jobs, else 50, or all with --json.", metavar="N", min=1)
 ]

@@ -291,38 +291,54 @@ class Store(Protocol):
     folder: str | None
 
     def create(self, job: TuningJob) -> None:
-        """Adds a job that has not begun. Raises JobExists."""
+        """Adds a job that has not begun; `created` 0 becomes now. Raises JobExists, InvalidInput.
+
+        Event 1 says so. Being claimed and released are events, too.
+        """
         ...
 
     def claim(self, job: str, owner: str, ttl: float, *, evict: str | None = None) -> Fence | None:
         """Takes control of a job: None while another owner's lease lasts, unless that owner is `evict` (known to be dead).
 
-        Raises NotFound.
+        The same owner claiming again is another controller. Raises NotFound.
         """
         ...
 
     def commit(self, changes: Sequence[Change], fence: Fence) -> int:
         """Stores the changes, all or none, each as one numbered event, and renews the lease.
 
-        A record replaces the one with its key. No changes: only the lease is renewed. Returns the job's last event number.
-        Raises LeaseLost (nothing was written), StoreFull, StoreBusy.
+        A record replaces the one with its key; reports are added; a decision made at 0 gets the present time. The order of
+        the changes matters only between those of one row. No changes: only the lease is renewed. A lease that ran out holds
+        until somebody else claims the job. Returns the job's last event number.
+        Raises, having written nothing: LeaseLost, StoreFull, StoreBusy; NotFound when a change is about a trial, execution or
+        command that isn't there; InvalidInput when reports are missing before these, or a value can't be stored.
         """
         ...
 
     def release(self, fence: Fence) -> None:
-        """Gives control up; nothing happens when it was lost already."""
+        """Gives control up; nothing happens when it was lost already, or can't be written: then the lease ends by itself."""
         ...
 
     def request(self, job: str, command: Command) -> int:
-        """Leaves a command for the job's controller and returns its id. Raises NotFound."""
+        """Leaves a command for the job's controller and returns its id; ids grow. Raises NotFound.
+
+        In the same transaction, stop, pause and resume set what is wanted of the job.
+        """
+        ...
+
+    def delete(self, job: str, *, evict: str | None = None) -> bool:
+        """Removes a job with all that is stored of it: False while an owner's lease lasts, unless that owner is `evict`.
+
+        Its files aren't the store's. Raises NotFound.
+        """
         ...
 
     def read(self, query: Query[Row]) -> Iterator[Row]:
-        """The rows that a query asks for, in its order, as of one moment."""
+        """The rows that a query asks for, in its order, as of the moment of the call. Raises NotFound for an unknown job."""
         ...
 
     def wait(self, job: str, since: int, timeout: float) -> int:
-        """The job's last event number, as soon as it is greater than `since`, or after `timeout` seconds."""
+        """The job's last event number, as soon as it is greater than `since`, or after `timeout` seconds. Raises NotFound."""
         ...
 
     def close(self) -> None:

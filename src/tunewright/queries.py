@@ -69,7 +69,11 @@ class Points(Query[Point]):
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """All values of one metric in one trial, in brief. `first_step` to `last_step` are the steps seen."""
+    """All values of one metric in one trial, in brief.
+
+    `last` and `last_step` are those of the value that was stored last; `minimum` and `maximum` pass over NaN, and are NaN
+    when there is nothing else.
+    """
 
     trial: int
     metric: str

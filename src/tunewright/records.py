@@ -163,7 +163,8 @@ class Trial:
 class Execution:
     """One launch of a trial. (trial, number) is unique in a job; `token` is unique everywhere.
 
-    `reports` counts the reports that the store holds of it, so that a spool read twice adds none twice;
+    `reports` counts the reports that the store holds of it, so that a spool read twice adds none twice: the store counts
+    them itself, whatever a committed execution says;
     `charged` whether a failure counted against the retry budget; `handle` is the executor's own text.
     """
 
@@ -203,7 +204,10 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Reports:
-    """Consecutive reports of one execution; `first` is the position of the first one in it, from 0."""
+    """Consecutive reports of one execution; `first` is the position of the first one in it, from 0.
+
+    Those that the store holds already are passed over; `first` may be at most as many as it holds.
+    """
 
     trial: int
     execution: int

@@ -70,8 +70,7 @@ class MemoryStore:
     def claim(self, job: str, owner: str, ttl: float, *, evict: str | None = None) -> Fence | None:
         with self._changed:
             rows, now = self._rows(job), self._clock.now()
-            lasts = rows.owner is not None and rows.lease_until is not None and rows.lease_until > now
-            if lasts and rows.owner != evict:
+            if _is_held(rows, now, evict):
                 return None
             rows.owner, rows.fence, rows.lease_until = owner, rows.fence + 1, now + ttl
             self._tell(rows, EventText("job", None, None, f"claimed by {owner}"), now)
@@ -112,6 +111,14 @@ class MemoryStore:
             self._tell(rows, EventText("command", None, None, f"{number}: {command.kind}"), now)
             return number
 
+    def delete(self, job: str, *, evict: str | None = None) -> bool:
+        with self._changed:
+            if _is_held(self._rows(job), self._clock.now(), evict):
+                return False
+            del self._jobs[job]
+            self._changed.notify_all()
+            return True
+
     def read(self, query: Query[Row]) -> Iterator[Row]:
         with self._changed:
             return cast("Iterator[Row]", iter(select(self._jobs, query)))
@@ -133,6 +140,12 @@ class MemoryStore:
     def _tell(self, rows: JobRows, text: EventText, at: float) -> None:
         rows.events.append((text, at))
         self._changed.notify_all()
+
+
+def _is_held(rows: JobRows, now: float, evict: str | None) -> bool:
+    """Whether another owner's lease lasts."""
+    lasts = rows.owner is not None and rows.lease_until is not None and rows.lease_until > now
+    return lasts and rows.owner != evict
 
 
 _Curve = tuple[int, int, int, dict[str, list[Value]]]  # trial, execution, how many reports it has then, and the new values

@@ -56,9 +56,9 @@ def numbers(trials: Iterator[Trial] | Sequence[Trial]) -> list[int]:
     return [trial.number for trial in trials]
 
 
-def everything(store: Store) -> list[list[Any]]:
-    """All that a store says about the job called "job", but for its lease."""
-    job = [(job.spec, job.state, job.wanted, job.owner, job.fence, job.event) for job in store.read(Jobs(names=("job",)))]
-    queries: list[Query[Any]] = [Trials("job"), Executions("job"), Points("job"), AllSeries("job"), Checkpoints("job")]
-    queries += [Decisions("job"), Commands("job", unhandled_only=False), Events("job")]
+def everything(store: Store, name: str = "job") -> list[list[Any]]:
+    """All that a store says about a job, but for its lease."""
+    job = [(job.spec, job.state, job.wanted, job.owner, job.fence, job.event) for job in store.read(Jobs(names=(name,)))]
+    queries: list[Query[Any]] = [Trials(name), Executions(name), Points(name), AllSeries(name), Checkpoints(name)]
+    queries += [Decisions(name), Commands(name, unhandled_only=False), Events(name)]
     return [job, *([*store.read(query)] for query in queries)]

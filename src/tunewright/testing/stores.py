@@ -222,6 +222,48 @@ class StoreContract(RecordsContract):
         assert job.owner == "b"
         store.commit([a_trial(0)], other)
 
+    # --- deleting ---
+
+    def test_a_deleted_job_is_gone_with_all_that_was_stored_of_it(self, store: Store, fence: Fence) -> None:
+        store.create(a_job("other"))
+        other = store.claim("other", "b", LEASE)
+        assert other is not None
+        for name, held in (("job", fence), ("other", other)):
+            report = Reports(0, 1, 0, [Report(1, {"m": 1.0}, 1.0)])
+            rest: list[Change] = [Checkpoint(0, 1, 1, "c", 1.0), Decision(Action.STOP, "bad", trial=0)]
+            store.commit([a_trial(0), an_execution(0), report, *rest], held)
+            store.request(name, Command("enqueue", {"params": {}}))
+        store.release(fence)
+        before = everything(store, "other")
+        assert store.delete("job")
+        assert [job.name for job in store.read(Jobs())] == ["other"]
+        assert everything(store, "other") == before
+        for query in (Trials("job"), Points("job"), Events("job")):
+            with pytest.raises(NotFound):
+                store.read(query)
+        with pytest.raises(NotFound):
+            store.delete("job")
+
+    def test_a_name_is_free_again_after_its_job_was_deleted(self, store: Store, fence: Fence) -> None:
+        store.commit([a_trial(0), an_execution(0), Reports(0, 1, 0, [Report(1, {"m": 1.0}, 1.0)])], fence)
+        store.request("job", Command("enqueue", {"params": {}}))
+        store.release(fence)
+        assert store.delete("job")
+        store.create(a_job())
+        assert [*store.read(Trials("job")), *store.read(Points("job")), *store.read(Commands("job"))] == []
+        again = claimed(store)
+        store.commit([a_trial(0)], again)
+        with pytest.raises((LeaseLost, NotFound)):
+            store.commit([a_trial(1)], Fence("job", again.number + 7, LEASE))
+
+    def test_a_job_is_deleted_under_no_living_owner(self, store: Store, fence: Fence) -> None:
+        assert not store.delete("job")
+        assert not store.delete("job", evict="b")
+        store.commit([a_trial(0)], fence)
+        assert store.delete("job", evict="a")
+        with pytest.raises((LeaseLost, NotFound)):
+            store.commit([a_trial(1)], fence)
+
     def check_lost(self, store: Store, fence: Fence, owner: str) -> None:
         """A commit under this fence is refused, names who owns the job, and writes nothing."""
         before = everything(store)

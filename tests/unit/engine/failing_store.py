@@ -50,6 +50,9 @@ class FailingStore:
     def request(self, job: str, command: Command) -> int:
         return self.inner.request(job, command)
 
+    def delete(self, job: str, *, evict: str | None = None) -> bool:
+        return self.inner.delete(job, evict=evict)
+
     def read(self, query: Query[Row]) -> Iterator[Row]:
         return self.inner.read(query)
 

@@ -18,6 +18,7 @@ from sqlalchemy import (
     bindparam,
     case,
     column,
+    delete,
     func,
     insert,
     literal_column,
@@ -146,16 +147,33 @@ class Statements:
     @cached_property
     def claim(self) -> str:
         """owner, ttl, job, evicted owner; gives the fence as well, first."""
-        free = jobs.c.owner.is_(None) | (jobs.c.lease_until <= now()) | (jobs.c.owner == bindparam("evicted"))
         values = {"owner": bindparam("owner"), "fence": jobs.c.fence + _ONE}
         values |= {"lease_until": now() + bindparam("ttl"), "event": jobs.c.event + _ONE}
-        clause = update(jobs).where(jobs.c.id == bindparam("job"), free).values(values)
+        clause = update(jobs).where(jobs.c.id == bindparam("job"), _free()).values(values)
         return self.text(clause.returning(jobs.c.fence, jobs.c.event, now()), "owner", "ttl", "job", "evicted")
 
     @cached_property
     def release(self) -> str:
         clause = update(jobs).where(*_owned()).values(owner=null(), lease_until=null(), event=jobs.c.event + _ONE)
         return self.text(clause.returning(jobs.c.event, now()), "job", "held")
+
+    @cached_property
+    def delete_job(self) -> str:
+        """job, evicted owner; gives the job's id when it was deleted."""
+        clause = delete(jobs).where(jobs.c.id == bindparam("job"), _free()).returning(jobs.c.id)
+        return self.text(clause, "job", "evicted")
+
+    @cached_property
+    def delete_of_job(self) -> tuple[str, ...]:
+        """Deletes what belongs to a job, which SQLite doesn't do by itself: job, each."""
+        own_runs = select(runs.c.id).where(runs.c.job_id == bindparam("job"))
+        own_series = select(series.c.id).where(series.c.run_id.in_(own_runs))
+        clauses = [
+            delete(points).where(points.c.series_id.in_(own_series)),
+            *(delete(table).where(table.c.run_id.in_(own_runs)) for table in (series, executions, checkpoints)),
+            *(delete(table).where(table.c.job_id == bindparam("job")) for table in (runs, decisions, commands, events, specs)),
+        ]
+        return tuple(self.text(clause, "job") for clause in clauses)
 
     @cached_property
     def commit(self) -> str:
@@ -300,6 +318,11 @@ def _run() -> Any:
     """The id of the run of OF_RUN; a lookup by a key, so that a commit needs no answer between its statements."""
     of = runs.c.job_id == bindparam("job"), runs.c.number == bindparam("trial")
     return select(runs.c.id).where(*of).scalar_subquery()
+
+
+def _free() -> Any:
+    """No owner's lease lasts, but for that of one that is evicted."""
+    return jobs.c.owner.is_(None) | (jobs.c.lease_until <= now()) | (jobs.c.owner == bindparam("evicted"))
 
 
 def _owned() -> tuple[Any, ...]:

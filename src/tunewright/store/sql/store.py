@@ -123,6 +123,22 @@ class SqlStore:
 
         return self._write(work)
 
+    def delete(self, job: str, *, evict: str | None = None) -> bool:
+        number, statements = self._id(job), self._statements
+
+        def work(cursor: Cursor) -> bool:
+            cursor.execute(statements.delete_job, (number, evict))
+            if not cursor.fetchall():
+                return False
+            for statement in statements.delete_of_job:
+                cursor.execute(statement, (number,))
+            return True
+
+        deleted = self._write(work)
+        if deleted:
+            self._ids.pop(job, None)
+        return deleted
+
     def _write(self, work: Callable[[Cursor], T]) -> T:
         try:
             result = self._database.write(work)

@@ -34,6 +34,7 @@ _BATCH = 0.01  # seconds that output is let gather, so that a script that prints
 _LARGE = 16_384  # bytes; a block of this size isn't waited for
 _LOOK, _RARE_LOOK = 0.1, 0.5  # seconds between looks at the file of metrics, and at one that was never written to
 _TAIL_LINES, _TAIL_BYTES = 20, 8192
+_LINGER = 10.0  # seconds that processes of a script get to end after SIGTERM when the script itself has ended
 _TRACKER_GRACE = 2.0  # seconds: multiprocessing's resource trackers clean up and leave by themselves
 _PATIENCE = 60.0  # seconds that killed processes get to vanish
 _MEMORY = ("MemoryError", "OutOfMemoryError", "CUDA out of memory", "std::bad_alloc")
@@ -58,7 +59,8 @@ class Supervisor:
         self._terminate = self._kill = False
         self._terminated = self._killed = False
         self._timed_out = self._left = False
-        self._status: int | None = None
+        self._linger_end = 0.0
+        self._deadline: float | None = None
         self._streams: dict[int, int] = {}  # descriptors of the script's output that are open, as 1 and 2
         self._errors = bytearray()  # the latest of its standard error
 
@@ -97,7 +99,8 @@ class Supervisor:
                 os.sched_setaffinity(0, request["cores"])
         if not self._portable:
             prctl()(_PR_SET_CHILD_SUBREAPER, 1)
-        self._deadline = None if request["time"] is None else time.monotonic() + request["time"]
+        if request["time"] is not None:
+            self._deadline = time.monotonic() + request["time"]
         self._process = subprocess.Popen(
             request["argv"],
             env=request["env"],
@@ -134,7 +137,9 @@ class Supervisor:
 
     def _patience(self) -> float:
         patience = _LOOK if self._lines.expected or self._spool.waiting else _RARE_LOOK
-        return patience if self._deadline is None else max(0.0, min(patience, self._deadline - time.monotonic()))
+        if self._deadline is None or self._killed:
+            return patience
+        return max(0.0, min(patience, self._deadline - time.monotonic()))
 
     def _take(self, stream: int) -> int:
         """Takes a block of output; how many bytes it was."""
@@ -155,19 +160,17 @@ class Supervisor:
         return len(block)
 
     def _reap(self) -> bool:
-        """Collects what has exited; whether the script has. Orphans come to a subreaper."""
-        while self._status is None:
+        """Collects what has exited, orphans too; whether the script has. What was sent SIGTERM with it gets some time more."""
+        while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
-                self._status = 0
-                break
+                return True
             if pid == 0:
-                return False
+                lingers = self._terminated and not self._killed and time.monotonic() < self._linger_end
+                return self._process.returncode is not None and not lingers
             if pid == self._process.pid:
-                self._status = status
-        self._process.returncode = os.waitstatus_to_exitcode(self._status)
-        return True
+                self._process.returncode = os.waitstatus_to_exitcode(status)
 
     # --- orders ---
 
@@ -185,7 +188,7 @@ class Supervisor:
         if self._deadline is not None and time.monotonic() >= self._deadline and not self._killed:
             self._timed_out = self._kill = True
         if self._terminate and not self._terminated:
-            self._terminated = True
+            self._terminated, self._linger_end = True, time.monotonic() + _LINGER
             self._signal(signal.SIGTERM)
         if self._kill and not self._killed:
             self._killed = True
@@ -202,7 +205,7 @@ class Supervisor:
 
     def _kill_all(self) -> None:
         """Kills what the script left, and waits for it."""
-        if self._portable or self._status is None:
+        if self._portable or self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
         now, pause = time.monotonic(), 0.001
@@ -226,7 +229,7 @@ class Supervisor:
             pass
         self._spool.reports(self._printed.finish())
         self._spool.reports(self._lines.finish())
-        if self._left and not self._killed:
+        if self._left and not (self._killed or self._terminated):
             self._log.note("the script left processes behind, which were killed")
         for name, lines in self._printed.unmatched.items():
             shown = " | ".join(lines) if lines else "there were none"
@@ -243,7 +246,7 @@ class Supervisor:
         self._spool.end(end)
 
     def _end(self) -> dict[str, Any]:
-        code = self._process.returncode
+        code: int = self._process.returncode
         if self._timed_out:
             return _failed("timeout", f"ran longer than its limit of {self._request['time_text']}", "", self._tail())
         if self._killed and (end := self._place.decided_end()) is not None:

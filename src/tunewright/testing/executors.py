@@ -15,6 +15,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,7 @@ class Watched:
 def launch(folder: Path, number: int = 0, execution: int = 1, *, checkpoint: str | None = None, **fields: Any) -> Launch:
     """A launch of trial `number` with the parameter x = number / 4; `fields` are the execution's."""
     trial = Trial(number, {"x": number / 4}, seed=100 + number)
-    token = f"{folder.name}-{number}-{execution}"
+    token = f"{sha256(str(folder.absolute()).encode()).hexdigest()[:12]}-{number}-{execution}"  # no other test's
     return Launch(trial, Execution(number, execution, token, **fields), str(folder / f"{number:05d}"), checkpoint)
 
 

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ LOSS = {"loss": r"loss=(\S+)"}
 
 
 def launch(folder: Path, number: int = 0, execution: int = 1, checkpoint: str | None = None, **params: Any) -> Launch:
-    token = f"{folder.name}-{number}-{execution}"
+    token = f"{sha256(str(folder).encode()).hexdigest()[:12]}-{number}-{execution}"  # no other test's
     return Launch(
         Trial(number, params, seed=7), Execution(number, execution, token), str(folder / "trials" / f"{number:05d}"), checkpoint
     )

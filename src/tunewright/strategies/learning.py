@@ -18,7 +18,10 @@ from tunewright.strategies.surrogate import ModelFamily, Recipe, Surrogate
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
-BEST, SPREAD = 192, 64  # trials that a model of a long history sees: the best ones, and others at random
+# Trials that a model of a long history sees: the best ones; the newest, or it would propose again what has just turned out
+# to be bad; and others at random.
+BEST, NEWEST, SPREAD = 128, 96, 32
+LABELS = 128  # of the newest failures, and of the newest successes, that the model of failures sees
 KEPT_FITS = 4
 SUCCESS_RECIPE = Recipe(trend=(-1.0, 1.5), noise=(-2.0, 2.0))
 
@@ -99,21 +102,21 @@ class Learner:
 
     def _success_model(self, evidence: Evidence) -> SuccessModel:
         """Of the last failures and as many successes around; made anew only when a trial has ended."""
-        failed, succeeded = evidence.failed[-BEST:], evidence.points[-BEST:]
+        failed, succeeded = evidence.failed[-LABELS:], evidence.points[-LABELS:]
         key = failed.tobytes() + succeeded.tobytes()
         if self._success is None or self._success[0] != key:
             self._success = key, SuccessModel(self._success_family, succeeded, failed)
         return self._success[1]
 
     def _chosen(self, losses: Array) -> Rows:
-        """Which trials a model sees: all, or of a long history the best and a random choice that hardly changes."""
-        if len(losses) <= BEST + SPREAD:
-            return np.arange(len(losses))
-        order = np.argsort(losses, kind="stable")
-        priority = np.random.default_rng([self._seed, 1]).random(len(losses))
-        rest = order[BEST:]
-        spread = rest[np.argsort(priority[rest], kind="stable")[:SPREAD]]
-        return np.sort(np.concatenate([order[:BEST], spread]))
+        """Which trials a model sees: all, or of a long history some, of which the random ones hardly change as it grows."""
+        count = len(losses)
+        if count <= BEST + NEWEST + SPREAD:
+            return np.arange(count)
+        priority = np.random.default_rng([self._seed, 1]).random(count) + 1.0
+        priority[np.argsort(losses, kind="stable")[:BEST]] = 0.0
+        priority[-NEWEST:] = 0.0
+        return np.sort(np.argsort(priority, kind="stable")[: BEST + NEWEST + SPREAD])
 
 
 def scheduled(count: int) -> int:

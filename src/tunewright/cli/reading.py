@@ -19,8 +19,8 @@ LISTED = 50
 
 def list_jobs(store: options.Store = None, as_json: options.Json = False, limit: options.Limit = None) -> None:
     """Lists the jobs of a store, newest first."""
-    from tunewright.cli.documents import job_document
     from tunewright.cli.output import print_json
+    from tunewright.lifecycle.documents import job_document
     from tunewright.queries import Jobs
     from tunewright.store import open_store
 
@@ -59,8 +59,8 @@ def show(
 
 def best(name: options.JobName, store: options.Store = None, as_json: options.Json = False) -> None:
     """Prints the best trial's values. Exits with 1 when no trial has completed."""
-    from tunewright.cli.documents import objectives_of, trial_document
     from tunewright.cli.output import print_json
+    from tunewright.lifecycle.documents import objectives_of, trial_document
     from tunewright.progress.ending import best_lines
     from tunewright.store import open_store
 
@@ -180,8 +180,8 @@ def _status(job: TuningJob) -> str:
 
 
 def _show_job(store: StoreOfJobs, job: TuningJob, top: int, *, as_json: bool) -> None:
-    from tunewright.cli.documents import job_document, objectives_of, trial_document
     from tunewright.cli.output import local_time, print_json, print_table
+    from tunewright.lifecycle.documents import job_document, objectives_of, trial_document
     from tunewright.progress.ending import best_lines, outcome, tally
     from tunewright.progress.formatting import align, format_duration, format_location, format_number, format_params
 
@@ -255,8 +255,8 @@ def _running(job: TuningJob) -> str:
 
 
 def _show_trial(store: StoreOfJobs, job: TuningJob, number: int, *, as_json: bool) -> None:
-    from tunewright.cli.documents import objectives_of, trial_details
     from tunewright.cli.output import print_json, print_table
+    from tunewright.lifecycle.documents import objectives_of, trial_details
     from tunewright.progress.ending import param_lines
     from tunewright.progress.formatting import align, format_duration, format_number
     from tunewright.queries import AllSeries, Checkpoints, Decisions, Executions

@@ -107,8 +107,8 @@ def resume(
 def stop(name: options.JobName, wait: options.Wait = False, store: options.Store = None, as_json: options.Json = False) -> None:
     """Ends a running job: what runs is stopped, nothing new is started, results remain."""
     from tunewright.api import job as stored
-    from tunewright.cli.documents import job_document
     from tunewright.cli.output import print_json
+    from tunewright.lifecycle.documents import job_document
 
     job = stored(name, store=store)
     answer = job.stop(wait=wait)
@@ -120,8 +120,8 @@ def stop(name: options.JobName, wait: options.Wait = False, store: options.Store
 
 def _finish(job: Job, *, as_json: bool) -> None:
     """Prints the job for programs, and exits with the code that its end asks for."""
-    from tunewright.cli.documents import job_document
     from tunewright.cli.output import print_json
+    from tunewright.lifecycle.documents import job_document
     from tunewright.records import Status
 
     if as_json:
@@ -134,9 +134,9 @@ def _finish(job: Job, *, as_json: bool) -> None:
 
 def _left(job: Job, *, as_json: bool) -> None:
     """Tells of a job that goes on without this command."""
-    from tunewright.cli.documents import job_document
     from tunewright.cli.output import print_json
     from tunewright.lifecycle.detaching import LOG
+    from tunewright.lifecycle.documents import job_document
     from tunewright.lifecycle.ownership import describe
     from tunewright.progress.formatting import format_location
 

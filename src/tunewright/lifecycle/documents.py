@@ -1,15 +1,32 @@
-"""Jobs and trials as JSON documents: what `--json` prints."""
+"""Jobs and trials as JSON documents: what `--json` prints and what is exported."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
-from tunewright.cli.output import timestamp
 from tunewright.objective import Objective
 from tunewright.queries import Series
 from tunewright.records import Checkpoint, Decision, Execution, Trial, TuningJob
+
+
+def plain(value: Any) -> Any:
+    """The value in JSON's own types."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value
+
+
+def timestamp(seconds: float | None) -> str | None:
+    """Seconds since the epoch as ISO 8601 in UTC."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
 def objectives_of(job: TuningJob) -> tuple[Objective, ...]:

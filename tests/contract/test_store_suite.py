@@ -101,6 +101,19 @@ FAULTS = {
     "test_a_commit_of_nothing_is_no_event": "def kept(self, changes):\n    return changes or [JobState()]",
     "test_control_is_given_up": "def release(self, fence):\n    pass",
     "test_control_that_was_lost_is_not_given_up": "def release(self, fence):\n    self._jobs[fence.job].owner = None",
+    # deleting
+    "test_a_deleted_job_is_gone_with_all_that_was_stored_of_it": "def delete(self, job, *, evict=None):\n    return True",
+    "test_a_name_is_free_again_after_its_job_was_deleted": (
+        "def delete(self, job, *, evict=None):\n"
+        "    self.old = self._jobs[job].trials\n"
+        "    return super().delete(job, evict=evict)\n"
+        "def create(self, job):\n"
+        "    super().create(job)\n"
+        "    self._jobs[job.name].trials.update(getattr(self, 'old', {}))"
+    ),
+    "test_a_job_is_deleted_under_no_living_owner": (
+        "def delete(self, job, *, evict=None):\n    return super().delete(job, evict=self._jobs[job].owner)"
+    ),
     # records
     "test_a_trial_survives": altered("Trial", "origin=''"),
     "test_parameters_keep_their_types": altered("Trial", "params={k: 1.0 if v == 1 else v for k, v in row.params.items()}"),

@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
-from tunewright.errors import InvalidInput
+from tunewright.errors import InvalidInput, LeaseLost, NotFound
 from tunewright.queries import (
     AllSeries,
     Checkpoints,
@@ -30,7 +30,7 @@ from tunewright.queries import (
     Query,
     Trials,
 )
-from tunewright.records import Execution, Report, Reports, Status, Trial, TuningJob
+from tunewright.records import Command, Execution, Report, Reports, Status, Trial, TuningJob
 from tunewright.store.sql import database as database_module
 from tunewright.store.sql import reading
 from tunewright.store.sql.statements import Statements
@@ -120,8 +120,9 @@ def test_statements_take_their_parameters_in_the_order_that_is_written(kind: Any
     names = [name for name, value in vars(Statements).items() if isinstance(value, cached_property)]
     assert len(names) > 15
     for name in names:
-        text = getattr(statements, name)
-        assert text is None or text.startswith(("SELECT", "INSERT", "UPDATE", "WITH")), name
+        made = getattr(statements, name)
+        for text in made if isinstance(made, tuple) else (made,):
+            assert text is None or text.startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")), name
     for query in ALL:
         _, order = statements.compiled(reading.READERS[type(query)].select(query))
         assert set(order) <= reading.parameters(query, 1, "local").keys()
@@ -208,6 +209,44 @@ def test_namespaces_are_apart(tmp_path: Path) -> None:
         assert here.claim("job", "me", 600.0) is not None
         with pytest.raises(InvalidInput, match="namespace must be 'there', the store's; got 'local'"):
             there.create(TuningJob("another", {}))
+
+
+def test_a_job_that_was_made_anew_elsewhere_is_seen(store: SqlStore) -> None:
+    """A store remembers the ids of jobs; another process may delete a job and make one of the same name."""
+    assert len([*store.read(Trials("job"))]) == TRIALS
+    fence = store.claim("job", "you", 600.0, evict="me")
+    assert fence is not None
+    with closing(open_sqlite(Path(store.location or ""))) as other:
+        assert other.delete("job", evict="you")
+        attempts: list[Callable[[], object]] = [
+            lambda: store.read(Trials("job")),
+            lambda: store.wait("job", 0, 0.0),
+            lambda: store.request("job", Command("stop")),
+            lambda: store.claim("job", "you", 600.0),
+            lambda: store.delete("job"),
+        ]
+        for attempt in attempts:
+            store._ids["job"] = 2  # the second job that was made
+            with pytest.raises(NotFound):
+                attempt()
+        other.create(TuningJob("job", {"x": 2}))
+        new = other.claim("job", "they", 600.0)
+        assert new is not None
+        last = other.commit([Trial(7, {}, 0)], new)
+    checks: list[Callable[[], bool]] = [
+        lambda: [trial.number for trial in store.read(Trials("job"))] == [7],
+        lambda: store.wait("job", 0, 0.0) == last,
+        lambda: store.claim("job", "you", 600.0) is None,
+        lambda: store.request("job", Command("stop")) > 0,
+    ]
+    for check in checks:
+        store._ids["job"] = 2
+        assert check()
+    store._ids["job"] = 2
+    with pytest.raises(LeaseLost):
+        store.commit([Trial(8, {}, 0)], fence)
+    store._ids["job"] = 2
+    assert store.delete("job", evict="they")
 
 
 def test_importing_stores_is_light() -> None:

@@ -6,6 +6,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from threading import Condition
 from typing import Any, TypeVar
@@ -71,9 +72,9 @@ class SqlStore:
         self._ids[job.name] = self._write(work)
 
     def claim(self, job: str, owner: str, ttl: float, *, evict: str | None = None) -> Fence | None:
-        number, statements = self._id(job), self._statements
+        statements = self._statements
 
-        def work(cursor: Cursor) -> Fence | None:
+        def work(cursor: Cursor, number: int) -> Fence | None:
             cursor.execute(statements.claim, (owner, ttl, number, evict))
             claimed = cursor.fetchall()
             if not claimed:
@@ -82,7 +83,7 @@ class SqlStore:
             cursor.execute(statements.add_event, (number, event, "job", None, None, f"claimed by {owner}", now))
             return Fence(job, fence, ttl)
 
-        return self._write(work)
+        return self._of_job(job, lambda number: self._write(lambda cursor: work(cursor, number)))
 
     def commit(self, changes: Sequence[Change], fence: Fence) -> int:
         try:
@@ -106,38 +107,44 @@ class SqlStore:
             self._write(work)
 
     def request(self, job: str, command: Command) -> int:
-        number, statements = self._id(job), self._statements
+        statements = self._statements
         payload, wanted = to_json("payload", command.payload), WANTED_BY_COMMAND.get(command.kind)
 
-        def work(cursor: Cursor) -> int:
+        def work(cursor: Cursor, number: int) -> int | None:
             if wanted is None:
                 cursor.execute(statements.request, (number,))
             else:
                 cursor.execute(statements.request_wanted, (wanted, number))
-            ((event, now),) = cursor.fetchall()
+            requested = cursor.fetchall()
+            if not requested:
+                return None
+            ((event, now),) = requested
             cursor.execute(statements.add_command, (number, command.kind, payload, command.by, now, False))
             ((identity,),) = cursor.fetchall()
             text = f"{identity}: {command.kind}"
             cursor.execute(statements.add_event, (number, event, "command", None, None, text, now))
             return int(identity)
 
-        return self._write(work)
+        made = self._of_job(job, lambda number: self._write(lambda cursor: work(cursor, number)))
+        if made is None:
+            raise no_job(job)
+        return made
 
     def delete(self, job: str, *, evict: str | None = None) -> bool:
-        number, statements = self._id(job), self._statements
+        statements = self._statements
 
-        def work(cursor: Cursor) -> bool:
+        def work(cursor: Cursor, number: int) -> bool | None:
             cursor.execute(statements.delete_job, (number, evict))
             if not cursor.fetchall():
-                return False
+                return None
             for statement in statements.delete_of_job:
                 cursor.execute(statement, (number,))
             return True
 
-        deleted = self._write(work)
-        if deleted:
-            self._ids.pop(job, None)
-        return deleted
+        if not self._of_job(job, lambda number: self._write(lambda cursor: work(cursor, number))):
+            return False
+        self._ids.pop(job, None)
+        return True
 
     def _write(self, work: Callable[[Cursor], T]) -> T:
         try:
@@ -151,16 +158,21 @@ class SqlStore:
     # --- reading ---
 
     def read(self, query: Query[Row]) -> Iterator[Row]:
-        job = None if isinstance(query, Jobs) else self._id(query.job)  # type: ignore[attr-defined]
-        sql, order = self._compiled(query)
-        values = reading.parameters(query, job, self.namespace)
-        rows = self._database.read(sql, tuple([values[name] for name in order]))
-        return map(reading.READERS[type(query)].record, rows)
+        record = reading.READERS[type(query)].record
+        if isinstance(query, Jobs):
+            return map(record, self._rows(query, None))
+
+        def attempt(number: int) -> Iterator[tuple[Any, ...]] | None:
+            rows = self._rows(query, number)
+            first = next(rows, None)
+            return None if first is None else chain((first,), rows)
+
+        return map(record, self._of_job(query.job, attempt) or ())  # type: ignore[attr-defined]
 
     def wait(self, job: str, since: int, timeout: float) -> int:
-        number, deadline = self._id(job), time.monotonic() + timeout
+        deadline = time.monotonic() + timeout
         while True:
-            rows = [*self._database.read(self._statements.job_event, (number,))]
+            rows = self._of_job(job, lambda number: [*self._database.read(self._statements.job_event, (number,))] or None)
             if not rows:
                 raise no_job(job)
             left = deadline - time.monotonic()
@@ -173,6 +185,11 @@ class SqlStore:
         """Closes the connections. Idempotent."""
         self._close()
 
+    def _rows(self, query: Query[Any], job: int | None) -> Iterator[tuple[Any, ...]]:
+        sql, order = self._compiled(query)
+        values = reading.parameters(query, job, self.namespace)
+        return self._database.read(sql, tuple([values[name] for name in order]))
+
     def _compiled(self, query: Query[Any]) -> tuple[str, tuple[str, ...]]:
         """The text that answers a query, and the order of its parameters."""
         shape = reading.shape(query)
@@ -182,6 +199,18 @@ class SqlStore:
             if reading.is_cacheable(query):
                 self._queries[shape] = known
         return known
+
+    def _of_job(self, job: str, attempt: Callable[[int], T | None]) -> T | None:
+        """What `attempt` finds with a job's id. When it finds nothing, the job may have been deleted and made anew by another
+        process: then once more with the new id. Raises NotFound.
+        """
+        number = self._id(job)
+        found = attempt(number)
+        if found is None:
+            self._ids.pop(job, None)
+            if (new := self._id(job)) != number:
+                found = attempt(new)
+        return found
 
     def _id(self, job: str) -> int:
         """The id of a job; ids are never given twice."""

@@ -37,8 +37,9 @@ def recover(job: str, book: Book, store: Store, executor: Executor, outcomes: Ou
             _line_up(job, book, store, book.trials[number])
         elif number not in book.trials:
             book.measured[number] = again[number]
-        for execution in left_open.get(number, ()):
-            _take_over(job, book, store, executor, outcomes, execution)
+        lives = [_live(job, book, store, execution) for execution in left_open.get(number, ())]
+        for live in lives:
+            _take_over(book, executor, outcomes, live)
 
 
 def seen_before(job: str, book: Book, store: Store, trial: Trial, step: int) -> Seen:
@@ -69,7 +70,8 @@ def _restore_curves(job: str, book: Book, store: Store, *, measured: bool) -> No
             book.ledger.report(point.trial, point.step, point.value)
 
 
-def _take_over(job: str, book: Book, store: Store, executor: Executor, outcomes: Outcomes, execution: Execution) -> None:
+def _live(job: str, book: Book, store: Store, execution: Execution) -> Live:
+    """An execution that was left open, as one of this book's."""
     trial = book.trial(execution.trial)
     measures = execution.purpose is Purpose.MEASURE
     seen = Seen()
@@ -79,13 +81,17 @@ def _take_over(job: str, book: Book, store: Store, executor: Executor, outcomes:
     seen.step = max(execution.step, execution.from_step)
     live = Live(execution, seen, None if measures else last_checkpoint(job, store, trial))
     live.halted = _ordered_end(job, store, trial, execution)
-    book.live[execution.token] = live
+    book.live[live.token] = live
+    return live
+
+
+def _take_over(book: Book, executor: Executor, outcomes: Outcomes, live: Live) -> None:
     answer = executor.adopt(book.launch_of(live))
     if isinstance(answer, Dead):
         for event in answer.harvest:
             outcomes.handle(event)
-        if execution.token in book.live:
-            outcomes.handle(Exited(execution.token, "lost", book.clock.now()))
+        if live.token in book.live:
+            outcomes.handle(Exited(live.token, "lost", book.clock.now()))
     else:
         outcomes.taken_over(live)
 

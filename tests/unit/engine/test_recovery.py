@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from tests.unit.engine.failing_store import FailingStore, Killed
+from tests.unit.engine.records_check import check_events
 from tests.unit.engine.rig import (
-    JOB,
     Judge,
     Make,
     Rig,
@@ -25,13 +24,10 @@ from tests.unit.engine.rig import (
 )
 from tunewright.history import History
 from tunewright.interfaces import Adopted, Dead, Exhausted, Exited, Halt, Launch, Reported, Until
-from tunewright.queries import Events
 from tunewright.records import (
-    TRIAL_MOVES,
     Action,
     Counts,
     Decision,
-    Execution,
     ExecutionStatus,
     FailureKind,
     Purpose,
@@ -367,29 +363,6 @@ def hard_rig(slots: int) -> Rig:
     return Rig(counting(), hard, slots=slots, stopper=judge(), max_trials=6, retries=Retries(crash=1))
 
 
-def legal(rig: Rig) -> None:
-    """Statuses moved as they may, each execution ended once, and each trial ended once."""
-    trials: dict[str, list[Status]] = {}
-    ends: dict[tuple[str, str], int] = {}
-    executions: dict[tuple[int, int], Execution] = {}
-    for event in rig.store.read(Events(JOB)):
-        status = event.detail.partition(":")[0]
-        if event.kind == "trial":
-            trials.setdefault(str(event.trial), [Status.PENDING]).append(Status(status))
-        elif event.kind == "execution" and status not in ("Launching", "Running"):
-            key = (str(event.trial), str(event.execution))
-            ends[key] = ends.get(key, 0) + 1
-    for history in trials.values():
-        for before, after in pairwise(history):
-            assert before is after or after in TRIAL_MOVES[before], history
-    assert set(ends.values()) == {1}, ends
-    for execution in rig.executions:
-        executions[execution.trial, execution.number] = execution
-    assert len(ends) == len(executions)
-    assert not any(execution.open for execution in executions.values())
-    assert len({execution.token for execution in executions.values()}) == len(executions)
-
-
 @pytest.mark.parametrize("slots", [1, 3])
 @pytest.mark.parametrize("after", [False, True], ids=["before the commit", "after the commit"])
 def test_a_job_killed_at_any_commit_is_finished_by_the_next_controller(slots: int, after: bool) -> None:
@@ -408,7 +381,7 @@ def test_a_job_killed_at_any_commit_is_finished_by_the_next_controller(slots: in
         again = rig.again(hard, slots=slots)
         state = again.run()
         again.check()
-        legal(again)
+        check_events(again)
         assert (state.status, state.reason_code, state.counts.total) == (Status.COMPLETED, "max_trials", 6), number
         assert state.counts.ended == 6
         assert again.trials[3].status is Status.FAILED
@@ -435,5 +408,5 @@ def test_killed_again_and_again_it_still_ends_with_each_trial_recorded_once() ->
             assert kills < 40
     assert kills > 5
     rig.check()
-    legal(rig)
+    check_events(rig)
     assert rig.state.counts.total == 6

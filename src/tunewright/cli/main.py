@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from tunewright.cli import doctor, reading, tuning
+from tunewright.cli import comparing, deleting, doctor, exporting, reading, storing, tuning
 from tunewright.cli.output import print_error
 from tunewright.errors import InvalidInput, TunewrightError
 
@@ -27,11 +27,21 @@ app = typer.Typer(
 app.command("tune")(tuning.tune)
 app.command("resume")(tuning.resume)
 app.command("stop")(tuning.stop)
+app.command("attach")(tuning.attach)
 app.command("list")(reading.list_jobs)
 app.command("show")(reading.show)
 app.command("best")(reading.best)
 app.command("logs")(reading.logs)
+app.command("compare")(comparing.compare)
+app.command("export")(exporting.export)
+app.command("delete")(deleting.delete)
 app.command("doctor")(doctor.doctor)
+store_app = typer.Typer(help="Saves, restores, prunes and upgrades a store.", no_args_is_help=True)
+store_app.command("backup")(storing.backup)
+store_app.command("restore")(storing.restore)
+store_app.command("prune")(storing.prune)
+store_app.command("upgrade")(storing.upgrade)
+app.add_typer(store_app, name="store")
 
 
 def _version(wanted: bool) -> None:

@@ -166,6 +166,27 @@ Detach = Annotated[bool, _option("--detach", help="Run in the background; it out
 
 Wait = Annotated[bool, _option("--wait", help="Return only when it has ended.")]
 
+# --- of commands that remove, compare and export ---
+
+Yes = Annotated[bool, _option("--yes", "-y", help="Don't ask.")]
+JobNames = Annotated[list[str], typer.Argument(metavar="NAME", help="The jobs' names.", show_default=False)]
+Output = Annotated[
+    Path | None, _option("--output", "-o", help="The file to write; else CSV or JSON is printed.", metavar="FILE")
+]
+Format = Annotated[str | None, _option("--format", help="csv, json or parquet, else as the file's name tells.", metavar="NAME")]
+Reports = Annotated[bool, _option("--reports", help="The single values that trials reported, too (JSON), or alone.")]
+
+# --- of `store` ---
+
+Backup = Annotated[
+    Path,
+    typer.Argument(metavar="FILE", help="A .tar.gz with jobs' files, or the database alone (.db).", show_default=False),
+]
+OlderThan = Annotated[str | None, _option("--older-than", help="Jobs that ended so long ago: 30d.", metavar="TIME")]
+Keep = Annotated[int | None, _option("--keep", help="But for so many of the newest jobs.", metavar="N", min=0)]
+SpareCheckpoints = Annotated[bool, _option("--checkpoints", help="Checkpoints of ended jobs, but those of the best trial.")]
+OnlySay = Annotated[bool, _option("--dry-run", help="Say what would be done, and do nothing.")]
+
 # --- of commands that read ---
 
 CheckedFile = Annotated[

@@ -118,6 +118,25 @@ def stop(name: options.JobName, wait: options.Wait = False, store: options.Store
         print(answer[:1].upper() + answer[1:])
 
 
+def attach(name: options.JobName, store: options.Store = None, as_json: options.Json = False) -> None:
+    """Shows the progress of a job that runs elsewhere, until it ends. Ctrl-C ends only the showing."""
+    from tunewright.api import job as stored
+    from tunewright.lifecycle.attaching import attach as follow
+    from tunewright.store import open_store
+
+    opened = open_store(store)
+    with _display(as_json) as progress:
+        try:
+            state = follow(opened, name, progress)
+        except KeyboardInterrupt:
+            print(f"\nJob {name} goes on; to end it: tunewright stop {name}", file=sys.stderr)
+            raise
+    job = stored(name, store=opened)
+    if job.status is not state.status:  # it was taken up again
+        raise typer.Exit(FAILED)
+    _finish(job, as_json=as_json)
+
+
 def _finish(job: Job, *, as_json: bool) -> None:
     """Prints the job for programs, and exits with the code that its end asks for."""
     from tunewright.cli.output import print_json

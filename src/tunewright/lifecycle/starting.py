@@ -16,6 +16,7 @@ from tunewright.engine.listener import Listener
 from tunewright.errors import InvalidInput, JobChanged, JobExists
 from tunewright.interfaces import Executor, Store
 from tunewright.lifecycle import saved
+from tunewright.lifecycle.briefs import brief_of
 from tunewright.lifecycle.channels import addresses, read_channels
 from tunewright.lifecycle.folders import job_folder, new_folder
 from tunewright.lifecycle.job import Job
@@ -25,7 +26,6 @@ from tunewright.lifecycle.request import Request, choose
 from tunewright.lifecycle.running import Run, signals, stored_job
 from tunewright.lifecycle.work import described, executor_of, pack, unpack
 from tunewright.progress.board import Board
-from tunewright.progress.brief import Brief
 from tunewright.progress.opening import Progress, open_progress
 from tunewright.queries import Jobs, Trials
 from tunewright.records import Command, TuningJob, Wanted
@@ -99,7 +99,8 @@ class Prepared:
 
     def _audience(self, progress: str | bool | None, on_trial: OnTrial | None) -> _Audience:
         channels = read_channels(self._request.notify)
-        brief, earlier = self._brief(), [*self._store.read(Trials(self.job.name))]
+        spec, earlier = self._request.spec, [*self._store.read(Trials(self.job.name))]
+        brief = brief_of(self._store, self.job.record, spec.to_json(), spec.space.default())
         display = open_progress(progress, brief, earlier)
         listener = display if on_trial is None else CallsOnTrial(display, on_trial, self.job)
         if not channels:
@@ -108,15 +109,6 @@ class Prepared:
 
         notices = Notices(listener, channels, Board(brief, earlier))
         return _Audience(display, notices, notices)
-
-    def _brief(self) -> Brief:
-        record, spec = self.job.record, self._request.spec
-        store = f" --store {self._store.location}" if self._store.location and not _is_default(self._store) else ""
-        more = f"tunewright show {self.job.name}{store}" if self._store.location else None
-        return Brief(
-            self.job.name, self._store.location, spec.objectives, spec.limits.max_trials, spec.limits.max_time,
-            spec.max_parallel, record.state.elapsed, spec.seed, spec.space.default(), more,
-        )  # fmt: skip
 
     def _make_executor(self, folder: Path) -> Executor:
         return executor_of(self._request.function, self._request.spec, folder)
@@ -250,9 +242,3 @@ def _save(store: Store, request: Request, strategy: object, stopper: object, fol
     except InvalidInput:
         if not inline:  # an inline job runs all the same; only a resume from another process needs the files
             raise
-
-
-def _is_default(store: Store) -> bool:
-    from tunewright.store import default_location
-
-    return store.location == str(default_location())

@@ -58,7 +58,7 @@ def upgrade_store(
 
     known = versions or Versions()
     place = locate(address)
-    database = Database(_dialect(place))
+    database = Database(dialect_of(place))
     try:
         found = found_version(database, place.kind == "sqlite")
         if found is None:
@@ -76,9 +76,10 @@ def upgrade_store(
         database.close()
 
 
-def _dialect(place: Place) -> Any:
+def dialect_of(place: Place) -> Any:
+    """The dialect for a place that is there, before anything is opened. Raises InvalidInput, StoreError."""
     if place.kind == "memory":
-        raise InvalidInput("store", "must be a file or a database; what is in memory is always up to date")
+        raise InvalidInput("store", "must be a file or a database, not in memory")
     if place.kind == "postgresql":
         from tunewright.store.sql.postgresql import PostgresqlDialect, timeout_of
 

@@ -60,7 +60,7 @@ NUMBERS = st.sampled_from([1, 1, 1, 2])
 STEPS = st.integers(0, 9)
 TIMES = st.floats(1, 2**31)
 FLOATS = st.floats().map(lambda value: value + 0.0)  # no -0.0: a database may drop the sign of a zero
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)  # PostgreSQL takes no \0
 SCALARS = st.none() | st.booleans() | st.integers() | FLOATS | TEXTS
 METRICS = st.dictionaries(st.sampled_from(["loss", "auc", "é"]), FLOATS, max_size=2)
 OBJECTIVES = st.none() | st.lists(FLOATS, min_size=1, max_size=2).map(tuple)

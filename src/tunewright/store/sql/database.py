@@ -159,6 +159,10 @@ class Database:
                 yield cursor
             finally:
                 cursor.close()
+        except self._errors as error:
+            if self._dialect.is_lost(_driver_error(error)):
+                connection.invalidate()
+            raise
         finally:
             connection.close()
 
@@ -211,12 +215,12 @@ class Database:
             time.sleep(random.uniform(pause / 10, pause))
 
     def _wait_for_connection(self, problem: Exception, waited: float, passing: bool) -> None:
-        """Raises when a lost connection is to be waited for no longer. Idle connections are taken for broken, too."""
+        """Raises when a lost connection is to be waited for no longer."""
         limit = self._dialect.limit if self._patient else (min(OPENING, self._dialect.limit) if passing else 0.0)
         if waited >= limit:
             self._patient = False
+            self.engine.dispose()  # idle connections are broken, too
             raise self._dialect.lost(problem, limit) from problem
-        self.engine.dispose()
 
     def _explained(self, error: Exception) -> StoreError:
         return self._dialect.explain(_driver_error(error))
@@ -253,6 +257,10 @@ class _Transaction(Generic[T]):
                 return self._attempt(connection, cursor)
             finally:
                 cursor.close()
+        except self._errors as error:
+            if self._dialect.is_lost(_driver_error(error)):
+                connection.invalidate()
+            raise
         finally:
             connection.close()
 
@@ -267,14 +275,18 @@ class _Transaction(Generic[T]):
                 cursor.execute("COMMIT")
             return result
         except BaseException as error:
-            if mark is not None and isinstance(error, self._errors) and self._dialect.is_lost(_driver_error(error)):
+            if not isinstance(error, self._errors) or not self._dialect.is_lost(_driver_error(error)):
+                self._roll_back(connection)
+            elif mark is not None:
                 with suppress(*self._errors):  # it broke before the transaction had begun
                     self._mark = mark()
-            try:
-                connection.rollback()
-            except self._errors:  # the connection is broken, and its transaction with it
-                connection.invalidate()
             raise
+
+    def _roll_back(self, connection: PoolProxiedConnection) -> None:
+        try:
+            connection.rollback()
+        except self._errors:  # the connection is broken, and its transaction with it
+            connection.invalidate()
 
 
 def _driver_error(error: Exception) -> Exception:

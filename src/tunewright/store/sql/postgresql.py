@@ -86,11 +86,16 @@ class PostgresqlDialect:
         self._psycopg = psycopg
         try:
             given = psycopg.conninfo.conninfo_to_dict(url)
+            known = all(port.isdecimal() for port in str(given.get("port", "5432")).split(","))
+            reason = "" if known else "the port must be a number"
         except psycopg.ProgrammingError as error:
-            reason = str(error).strip()  # libpq may quote the whole address in it
-            told = "" if "://" in reason else f" ({reason})"
-            rule = f"must be postgresql://user:password@host:port/database{told}"
-            raise InvalidInput("store", rule, self.name) from None
+            option = re.fullmatch(r'invalid URI query parameter: "(\w+)"', str(error).strip())
+            # Nothing else of libpq's text is told: it quotes what it can't read, which may be the password.
+            reason = f"libpq knows no option {option[1]}" if option else "@ / : ? # % in a password must be written as %40 ..."
+            known = False
+        if not known:
+            rule = f"must be postgresql://user:password@host:port/database ({reason})"
+            raise InvalidInput("store", rule, self.name)
         self._connection: dict[str, Any] = {**CONNECTION, **given}
 
     def engine(self) -> Engine:

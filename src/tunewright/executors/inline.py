@@ -29,6 +29,14 @@ from tunewright.resources import Resources
 _INTERVAL = report.INTERVAL
 
 
+def refuse_limits(resources: Resources | None) -> None:
+    """Raises InvalidInput for limits that can't be kept in one's own process."""
+    for name in ("time", "memory"):
+        if getattr(resources, name, None) is not None:
+            rule = "can't be enforced by the inline executor, which shares the process; use executor='process'"
+            raise InvalidInput(f"resources.{name}", rule, getattr(resources, name))
+
+
 class InlineExecutor:
     """Runs one execution at a time, inside `poll`.
 
@@ -46,10 +54,7 @@ class InlineExecutor:
     slots = 1
 
     def __init__(self, task: Task, resources: Resources | None = None) -> None:
-        for name in ("time", "memory"):
-            if getattr(resources, name, None) is not None:
-                rule = "can't be enforced by the inline executor, which shares the process; use executor='process'"
-                raise InvalidInput(f"resources.{name}", rule, getattr(resources, name))
+        refuse_limits(resources)
         self._task = task
         self._launched: Launch | None = None
         self._channel: _DirectChannel | None = None

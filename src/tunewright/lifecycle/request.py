@@ -98,6 +98,10 @@ def make_request(
     resources = _of_class("resources", resources, Resources)
     retries = _of_class("retries", retries, Retries)
     inline = executor == "inline"
+    if inline:
+        from tunewright.executors.inline import refuse_limits
+
+        refuse_limits(resources)
     made = _executor(executor)
     parallel = _parallel(max_parallel, resources, limits, inline=inline)
     if made is not None:

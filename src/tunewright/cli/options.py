@@ -197,4 +197,8 @@ Limit = Annotated[
     int | None, _option("--limit", help="At most this many jobs, else 50, or all with --json.", metavar="N", min=1)
 ]
 Top = Annotated[int, _option("--top", help="How many of the best trials are shown, else 10.", metavar="N", min=1)]
+Plot = Annotated[
+    str | None,
+    _option("--plot", help="Draw it as text: history, slices (by parameter), parallel (best trials), all.", metavar="KIND"),
+]
 Follow = Annotated[bool, _option("--follow", "-f", help="Print what is added, until the trial or the job has ended.")]

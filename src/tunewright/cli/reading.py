@@ -45,13 +45,18 @@ def show(
     store: options.Store = None,
     as_json: options.Json = False,
     top: options.Top = 10,
+    plot: options.Plot = None,
 ) -> None:
     """Shows a job with its best trials, or one trial of it with all that is known of it."""
     from tunewright.store import open_store
 
     opened = open_store(store)
     job = _job(opened, name)
-    if trial is None:
+    if plot is not None:
+        if as_json or trial is not None:
+            raise InvalidInput("--plot", "draws a job as text; it can't be combined with a trial's number or --json", plot)
+        _plot_job(opened, job, plot)
+    elif trial is None:
         _show_job(opened, job, top, as_json=as_json)
     else:
         _show_trial(opened, job, trial, as_json=as_json)
@@ -232,6 +237,19 @@ def _model_lines(store: StoreOfJobs, job: TuningJob) -> list[str]:
     share = round(100 * suggested["exploring"] / modelled)
     others = f", {suggested['others']} trials came otherwise" if suggested["others"] else ""
     return [*lines, f"The model proposed {modelled} trials, {share}% of them to explore{others}", ""]
+
+
+def _plot_job(store: StoreOfJobs, job: TuningJob, kind: str) -> None:
+    from tunewright.lifecycle.documents import objectives_of
+    from tunewright.lifecycle.plots.picture import check_kind, make_picture
+    from tunewright.lifecycle.plots.text import lines_of
+    from tunewright.queries import Trials
+    from tunewright.space import SearchSpace
+
+    kinds = check_kind(kind)
+    space = SearchSpace.from_json(job.spec["space"])
+    picture = make_picture(job.name, space, objectives_of(job), [*store.read(Trials(job.name))])
+    print("\n\n".join("\n".join(lines_of(picture, one)) for one in kinds))
 
 
 def _leading(store: StoreOfJobs, job: TuningJob, objectives: tuple[Objective, ...], top: int) -> list[Trial]:

@@ -245,6 +245,24 @@ class Job:
         metrics = [objective["metric"] for objective in self.record.spec["objectives"]]
         return pd.DataFrame([_row(trial.record, metrics) for trial in self.trials]).set_index("number", drop=False)
 
+    def plot(self, kind: str = "all", *, metric: str | None = None) -> Any:
+        """A figure of matplotlib's: how the search went, and what the parameters have to do with it.
+
+        Args:
+            kind: "history" (values over trials), "slices" (values over each parameter), "parallel" (each trial as a line
+                through all parameters), or "all". `tunewright show NAME --plot KIND` shows the same as text.
+            metric: of the objective that is shown; None: the first one.
+
+        Raises:
+            InvalidInput: an argument breaks its rule, no trial has completed, or matplotlib isn't installed.
+        """
+        from tunewright.lifecycle.plots.figures import draw
+        from tunewright.lifecycle.plots.picture import check_kind, make_picture
+
+        objectives = [Objective(**objective) for objective in self.record.spec["objectives"]]
+        trials = [*self._store.read(Trials(self.name))]
+        return draw(make_picture(self.name, self.space, objectives, trials, metric), check_kind(kind))
+
     @property
     def suggestions(self) -> dict[str, int]:
         """How many trials the model proposed to exploit what is known, how many to explore, and how many came otherwise."""

@@ -1,0 +1,1 @@
+"""Pictures of a job: as figures of matplotlib's, and as text."""

@@ -199,8 +199,9 @@ class Checkpointed:
 class Exited:
     """The execution has ended, with its whole tree.
 
-    `outcome` is completed, failed, stopped, paused (the training code obeyed, or was killed after the grace) or lost (it
-    vanished without a word). `returned` is what the training code returned: metrics, a number for the first objective, or
+    `outcome` is completed, failed, stopped, paused (the training code obeyed, or was killed after the grace), lost (it
+    vanished without a word; tolerated a few times) or released (given up on purpose, such as by Ctrl-C; always continued).
+    `returned` is what the training code returned: metrics, a number for the first objective, or
     None.
     """
 

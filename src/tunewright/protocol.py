@@ -22,7 +22,7 @@ from tunewright.interfaces import Checkpointed, ExecutorEvent, Exited, Failure, 
 from tunewright.records import FailureKind, Report
 
 _SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-_OUTCOMES = frozenset({"completed", "failed", "stopped", "paused", "lost"})
+_OUTCOMES = frozenset({"completed", "failed", "stopped", "paused", "lost", "released"})
 
 
 # --- the folder ---

@@ -240,7 +240,7 @@ class Controller:
         """Writes down that the run ended before its job did; its executions are dead by now."""
         book, now = self._book, self._parts.clock.now()
         for live in [*book.live.values()]:
-            self._outcomes.handle(Exited(live.token, "lost", now, failure=Failure(FailureKind.LOST, reason)))
+            self._outcomes.handle(Exited(live.token, "released", now, failure=Failure(FailureKind.LOST, reason)))
         for trial in [*book.trials.values()]:
             if trial.status is Status.IN_PROGRESS:
                 book.move(trial, Status.PAUSED, reason_code="interrupted", reason="the job was interrupted")

@@ -158,8 +158,8 @@ class Outcomes:
                 self._completed(live, values)
         elif event.outcome == "failed":
             self._failed(live, event.failure or Failure(FailureKind.CRASH, "its executor didn't say why"))
-        elif event.outcome == "lost":
-            self._lost(live, event.failure)
+        elif event.outcome in ("lost", "released"):
+            self._lost(live, event)
         elif event.outcome == "paused" and live.halted is not None and live.halted[0] == Action.PAUSE:
             self._paused(live)
         else:
@@ -205,12 +205,12 @@ class Outcomes:
         elif trial.status not in TERMINAL:
             self._fail_trial(live, failure)
 
-    def _lost(self, live: Live, known: Failure | None) -> None:
-        """An execution that vanished. One that a person interrupted, whose executor says so, doesn't count as vanished."""
-        book, trial = self._book, self._book.trial(live.number)
-        lost = sum(e.failure is FailureKind.LOST for e in self._earlier(live.execution)) + (known is None)
-        reason = "its worker or controller vanished" if known is None else known.message
-        kind = FailureKind.LOST if known is None else None
+    def _lost(self, live: Live, event: Exited) -> None:
+        """An execution that vanished, which is tolerated a few times, or that was given up on purpose, which is always."""
+        book, trial, counts = self._book, self._book.trial(live.number), event.outcome == "lost"
+        lost = sum(e.failure is FailureKind.LOST for e in self._earlier(live.execution)) + counts
+        reason = event.failure.message if event.failure is not None else "its worker or controller vanished"
+        kind = FailureKind.LOST if counts else None
         book.end_execution(live, ExecutionStatus.LOST, failure=kind, reason=reason)
         if trial.status is Status.STOPPING:
             _, code, why = live.halted or ("stop", "stopped", "it was being stopped when it vanished")
@@ -218,7 +218,7 @@ class Outcomes:
         elif trial.status not in TERMINAL and lost <= book.spec.retries.lost:
             book.waiting.append((trial.number, Purpose.CONTINUE))
         elif trial.status not in TERMINAL:
-            self._fail_trial(live, Failure(FailureKind.LOST, f"it was lost {lost} times"))
+            self._fail_trial(live, Failure(FailureKind.LOST, f"it was lost {lost} times: {reason}"))
 
     def _earlier(self, execution: Execution) -> Iterable[Execution]:
         """The other executions of a trial, as of now."""

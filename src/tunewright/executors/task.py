@@ -72,7 +72,7 @@ def _ending_of(error: BaseException, channel: Channel) -> Ending:
         escaped = error if _escapes(error) and not isinstance(error, TrialInterrupted) else None
         return Ending(_OUTCOMES[channel.halt[0]], escaped=escaped)
     if _abandons(error):
-        return Ending("lost", None, Failure(FailureKind.LOST, f"interrupted by {type(error).__name__}"), error)
+        return Ending("released", None, Failure(FailureKind.LOST, f"interrupted by {type(error).__name__}"), error)
     return Ending("failed", None, failure_of(error), error if _escapes(error) else None)
 
 

@@ -46,7 +46,7 @@ class Outside:
         execution = launch.execution
         if not self.overdue(execution):
             return Adopted()
-        return Dead((Exited(execution.token, "lost", self._clock.now(), failure=OVERDUE),))
+        return Dead((Exited(execution.token, "released", self._clock.now(), failure=OVERDUE),))
 
     def close(self) -> None:
         """There is nothing to free."""

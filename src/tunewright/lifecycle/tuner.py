@@ -335,7 +335,7 @@ class Tuner:
         raise InvalidInput("trial", "must be one that was asked", number)
 
     def _release(self, live: Live, why: Failure) -> None:
-        self._outcomes.handle(Exited(live.token, "lost", self._book.clock.now(), failure=why))
+        self._outcomes.handle(Exited(live.token, "released", self._book.clock.now(), failure=why))
 
     def _commit(self, token: str) -> None:
         """Stores what a call did; an execution that has ended needs its orders no more."""

@@ -143,8 +143,8 @@ def check_order(before: Iterable[ExecutorEvent], event: ExecutorEvent) -> None:
         assert event.reports, "an event without reports"
         assert event.first == sum(len(old.reports) for old in before if isinstance(old, Reported))
     if isinstance(event, Exited):
-        assert event.outcome in ("completed", "failed", "stopped", "paused", "lost")
-        assert (event.failure is not None) == (event.outcome in ("failed", "lost"))
+        assert event.outcome in ("completed", "failed", "stopped", "paused", "lost", "released")
+        assert (event.failure is not None) == (event.outcome in ("failed", "lost", "released"))
 
 
 class ExecutorContract:

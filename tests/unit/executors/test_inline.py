@@ -104,7 +104,7 @@ def test_a_person_who_wants_out_gets_out_after_the_bookkeeping(tmp_path: Path, e
     assert [type(event) for event in events] == [Started, Reported, Exited]
     last = events[-1]
     assert isinstance(last, Exited)
-    assert last.outcome == "lost"
+    assert last.outcome == "released"
 
 
 def test_an_exception_for_others_than_training_code_comes_through(tmp_path: Path) -> None:

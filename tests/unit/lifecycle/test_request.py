@@ -199,7 +199,8 @@ def test_a_stopper_beside_a_strategy_that_stops_trials_itself_is_refused() -> No
 
     both = Both()
     made = make_request(train, SPACE, metric="loss", max_trials=1, strategy=both)
-    assert (made.strategy, made.stopper) == (both, both)
+    chosen: list[object] = [made.strategy, made.stopper]
+    assert chosen == [both, both]
     with pytest.raises(
         InvalidInput, match="stopper must be left out, for the strategy 'Both' stops trials itself; got 'median'"
     ):

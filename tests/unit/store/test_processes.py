@@ -110,7 +110,8 @@ def test_a_killed_writer_loses_nothing_that_was_committed(path: Path) -> None:
             lines = [process.stdout.readline() for _ in range(10)]
             time.sleep(0.02 * attempt)
             process.send_signal(signal.SIGKILL)
-            rest, _ = process.communicate(timeout=60)
+            rest = process.stdout.read()  # not by communicate(), which passes over what readline() has buffered
+            process.communicate(timeout=60)
             whole = [*lines, *rest.splitlines(keepends=True)]
             committed.update(int(line) for line in whole if line.endswith("\n"))
             trials = {trial.number for trial in store.read(Trials("job"))}

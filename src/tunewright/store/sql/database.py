@@ -125,6 +125,7 @@ class Database:
                     self._again(lambda: self._dialect.begin(cursor))
                     self._dialect.lock_schema(cursor)
                     cursor.close()
+                    connection.begin()  # SQLAlchemy's view of it: what runs within must not commit by itself
                     yield connection
                     connection.commit()
             except self._errors as error:

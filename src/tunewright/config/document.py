@@ -68,10 +68,10 @@ class Document:
             keys = keys[:-1]
         return self.lines.get(keys, 1)
 
-    def error(self, problems: Iterable[Problem], kind: type[InvalidInput] = InvalidInput) -> InvalidInput:
+    def error(self, problems: Iterable[Problem]) -> InvalidInput:
         """An error that tells one or several problems, a line each."""
         ordered = sorted(problems, key=lambda problem: self.line(problem.keys))
-        errors = [kind(self.place(keys), rule, *value) for keys, rule, value in ordered]
+        errors = [InvalidInput(self.place(keys), rule, *value) for keys, rule, value in ordered]
         first = errors[0]
         first.args = ("\n       ".join(str(error) for error in errors),)
         return first

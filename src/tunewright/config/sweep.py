@@ -56,7 +56,7 @@ def read_sweep(document: Document) -> Draft:
     if tags:
         options["tags"] = tags
     if found:
-        raise document.error(found, InvalidSpace if found[0].keys[:1] == ("parameters",) else InvalidInput)
+        raise document.error(found)
     assert built is not None
     script = {"command": built.command, "arguments": built.arguments}
     return Draft(None, script, space, options, None, document)

@@ -30,7 +30,7 @@ from tunewright.config.fields import (
 )
 from tunewright.config.problems import problems_of
 from tunewright.config.programs import started
-from tunewright.errors import InvalidInput, InvalidSpace
+from tunewright.errors import InvalidInput
 from tunewright.objective import Objective
 from tunewright.resources import Resources
 from tunewright.spec import Retries
@@ -144,7 +144,7 @@ def read_tune_file(document: Document) -> Draft:
     if file.constraints and file.space is None:
         found.append(Problem(("constraints",), "must be left out without a space"))
     if found:
-        raise document.error(found, InvalidSpace if found[0].keys[:1] == ("space",) else InvalidInput)
+        raise document.error(found)
     return Draft(file.function, script, space, options, file.on_trial, document)
 
 

@@ -312,7 +312,8 @@ class Store(Protocol):
         the changes matters only between those of one row. No changes: only the lease is renewed. A lease that ran out holds
         until somebody else claims the job. Returns the job's last event number.
         Raises, having written nothing: LeaseLost, StoreFull, StoreBusy; NotFound when a change is about a trial, execution or
-        command that isn't there; InvalidInput when reports are missing before these, or a value can't be stored.
+        command that isn't there; InvalidInput when reports are missing before these, or a value can't be stored. Raises
+        StoreUnreachable, after which the changes may be stored or not.
         """
         ...
 

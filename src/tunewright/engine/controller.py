@@ -103,7 +103,7 @@ class Controller:
 
         Raises:
             LeaseLost: another controller owns the job now; this one's executions were killed and nothing was written.
-            StoreFull, StoreBusy: the store took no more; the executions were killed, the job can be resumed.
+            StoreFull, StoreBusy, StoreUnreachable: the store took no more; the executions were killed, the job can be resumed.
             InvalidInput: the strategy or stopper broke its contract, or the space has no feasible point.
         """
         with LeaseKeeper(self._parts.store, self._fence) as lease:

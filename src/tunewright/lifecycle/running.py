@@ -14,7 +14,17 @@ from typing import Any
 
 from tunewright.engine.controller import Controller, Parts
 from tunewright.engine.listener import Listener
-from tunewright.errors import InvalidInput, JobTaken, NotFound, StoreError, StoreFull, TrialsFailed, nearest
+from tunewright.errors import (
+    InvalidInput,
+    JobTaken,
+    NotFound,
+    StoreBusy,
+    StoreError,
+    StoreFull,
+    StoreUnreachable,
+    TrialsFailed,
+    nearest,
+)
 from tunewright.interfaces import Clock, Executor, Failure, Fence, Store
 from tunewright.lifecycle import ownership
 from tunewright.lifecycle.folders import job_folder
@@ -102,12 +112,15 @@ class Run:
         return bool(getattr(self._executor, "in_training", False))
 
     def __call__(self) -> JobState:
-        """Runs to the end. Raises as `Controller.run`; StoreFull says what to do."""
+        """Runs to the end. Raises as `Controller.run`; StoreFull, StoreBusy and StoreUnreachable say what to do."""
         try:
             state = self._controller.run()
         except StoreFull as error:
             hint = f"free some space, then: tunewright resume {self._name}"
             raise StoreFull(f"{error}. What was committed is safe; {hint}") from error
+        except (StoreBusy, StoreUnreachable) as error:
+            hint = f"what was committed is safe; when the store is back: tunewright resume {self._name}"
+            raise type(error)(f"job {self._name!r} ended: {error}; {hint}") from error
         finally:
             with suppress(StoreError):  # a store that takes nothing any more says so by what is being raised already
                 self._store.release(self._fence)

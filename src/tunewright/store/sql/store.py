@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Condition
 from typing import Any, TypeVar
 
-from tunewright.errors import InvalidInput, JobExists, StoreBusy, StoreFull
+from tunewright.errors import InvalidInput, JobExists, StoreBusy, StoreFull, StoreUnreachable
 from tunewright.interfaces import Fence
 from tunewright.queries import Jobs, Query
 from tunewright.records import Change, Command, TuningJob
@@ -103,7 +103,7 @@ class SqlStore:
                 text = f"released by {owners[0][0]}"
                 cursor.execute(statements.add_event, (number, event, "job", None, None, text, now))
 
-        with suppress(StoreFull, StoreBusy):
+        with suppress(StoreFull, StoreBusy, StoreUnreachable):
             self._write(work)
 
     def request(self, job: str, command: Command) -> int:

@@ -117,7 +117,8 @@ def test_a_trial_that_is_lost_a_fourth_time_has_failed() -> None:
     rig = Rig(counting(), play, max_trials=3)  # type: ignore[arg-type]
     assert rig.run().counts == Counts(completed=2, failed=1)
     assert launched == [1, 2, 3, 4]
-    assert (rig.trials[1].reason_code, rig.trials[1].reason) == ("lost", "it was lost 4 times: its worker or controller vanished")
+    assert rig.trials[1].reason_code == "lost"
+    assert rig.trials[1].reason == "it was lost 4 times: its worker or controller vanished"
     assert [e.status for e in of_trial(rig, 1)] == [ExecutionStatus.LOST] * 4
 
 

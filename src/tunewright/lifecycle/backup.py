@@ -46,7 +46,7 @@ def back_up(store: str | None, output: Path) -> Saved:
         with tempfile.TemporaryDirectory(prefix="tunewright-backup-") as temporary:
             copy = Path(temporary, _DATABASE)
             save_copy(store, copy)
-            folders = _folders(copy)
+            folders = _folders(copy, copy)
             if not output.name.endswith(ARCHIVES):
                 shutil.move(copy, output)
                 return Saved(output, len(folders), 0, output.stat().st_size)
@@ -83,7 +83,7 @@ def restore(source: Path, store: str | None) -> Saved:
                 _unpack(source, unpacked)
             else:
                 shutil.copy(source, unpacked / _DATABASE)
-            folders = _folders(unpacked / _DATABASE)
+            folders = _folders(unpacked / _DATABASE, source)
             moved = {name: _free(root, name) for name in folders if (unpacked / "jobs" / name).is_dir()}
             _rewrite(unpacked / _DATABASE, folders, moved)
         load_copy(unpacked / _DATABASE, store)
@@ -94,13 +94,13 @@ def restore(source: Path, store: str | None) -> Saved:
     return Saved(source, len(folders), files, source.stat().st_size)
 
 
-def _folders(database: Path) -> dict[str, str | None]:
-    """Where the jobs' folders are, by name."""
+def _folders(database: Path, shown: Path) -> dict[str, str | None]:
+    """Where the jobs' folders are, by name; `shown` is what an error calls the database."""
     try:
         with closing(sqlite3.connect(database)) as connection:
             return dict(connection.execute("SELECT name, folder FROM jobs").fetchall())
     except sqlite3.Error as error:
-        raise StoreDamaged(f"{database.name} is no Tunewright store: {error}") from error
+        raise StoreDamaged(f"{shown} is no Tunewright store: {error}") from error
 
 
 def _pack(database: Path, folders: dict[str, str | None], output: Path, *, compressed: bool) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from tunewright.frozen import quick
 from tunewright.queries import Query
 from tunewright.records import Change, Checkpoint, Command, Decision, Execution, FailureKind, Params, Report, Trial, TuningJob
 
@@ -24,6 +25,7 @@ Row = TypeVar("Row")
 # --- what strategies say ---
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class New:
     """A configuration to try. `until` is the step of its first decision, None when there is none."""
@@ -114,6 +116,7 @@ class Stopper(Protocol):
 # --- what the engine orders of executors, and what they tell ---
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Launch:
     """All that an executor needs to start one execution.
@@ -168,6 +171,7 @@ class Failure:
     exception: BaseException | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Started:
     """The execution runs, under this handle; the handle is committed, and given back on adoption."""
@@ -176,6 +180,7 @@ class Started:
     handle: str
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Reported:
     """Consecutive reports; `first` is the position of the first one in its execution, from 0."""
@@ -195,6 +200,7 @@ class Checkpointed:
     at: float
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Exited:
     """The execution has ended, with its whole tree.

@@ -17,22 +17,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any
+
+from tunewright.frozen import changed, quick
 
 Scalar = None | bool | int | float | str
 Params = Mapping[str, Scalar]
-Record = TypeVar("Record")
-_set = object.__setattr__
-
-
-def changed(record: Record, **changes: Any) -> Record:
-    """A record with other fields: `dataclasses.replace` for records, which check nothing, in half of its time."""
-    kind = type(record)
-    made = object.__new__(kind)
-    for name in kind.__slots__:  # type: ignore[attr-defined]
-        _set(made, name, changes.pop(name) if name in changes else getattr(record, name))
-    assert not changes, f"{kind.__name__} has no {', '.join(changes)}"
-    return made
 
 
 class Status(StrEnum):
@@ -118,6 +108,7 @@ class Action(StrEnum):
     STOP = "stop"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Trial:
     """One numbered configuration.
@@ -159,6 +150,7 @@ class Trial:
         return changed(self, status=status, **changes)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Execution:
     """One launch of a trial. (trial, number) is unique in a job; `token` is unique everywhere.
@@ -193,6 +185,7 @@ class Execution:
         return self.status in EXECUTION_OPEN
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Report:
     """Metrics of one step of an execution. `at` is seconds since the epoch."""
@@ -202,6 +195,7 @@ class Report:
     at: float
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Reports:
     """Consecutive reports of one execution; `first` is the position of the first one in it, from 0.
@@ -226,6 +220,7 @@ class Checkpoint:
     at: float
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What a stopper, a person or a limit decided about a running trial, and why. `until` goes with RUN."""
@@ -266,6 +261,7 @@ class CommandHandled:
     answer: str
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Counts:
     """How many trials of a job are in each status."""
@@ -287,6 +283,7 @@ class Counts:
         return self.completed + self.failed + self.stopped
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class JobState:
     """The part of a job that its controller writes; committed whole. `elapsed` is running time over the job's life, seconds."""

@@ -15,6 +15,7 @@ from typing import Any
 from tunewright.engine.journal import Journal
 from tunewright.engine.listener import Listener
 from tunewright.engine.scoring import Seen
+from tunewright.frozen import changed
 from tunewright.history import Ledger
 from tunewright.interfaces import Clock, Launch, New
 from tunewright.records import (
@@ -27,7 +28,6 @@ from tunewright.records import (
     Purpose,
     Status,
     Trial,
-    changed,
 )
 from tunewright.spec import JobSpec, trial_seed
 

@@ -8,6 +8,7 @@ from tunewright.engine.book import Book, Live
 from tunewright.engine.failures import FailureWatch
 from tunewright.engine.scoring import add_returned, feasible, score, shown
 from tunewright.errors import InvalidInput
+from tunewright.frozen import changed
 from tunewright.interfaces import (
     Checkpointed,
     Executor,
@@ -33,7 +34,6 @@ from tunewright.records import (
     Purpose,
     Reports,
     Status,
-    changed,
 )
 
 

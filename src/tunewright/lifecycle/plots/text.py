@@ -43,7 +43,7 @@ def _history(picture: Picture) -> list[str]:
     lines += [f"{labels.get(i, ''):>{margin}} |{''.join(cells)}".rstrip() for i, cells in enumerate(grid)]
     first, last = str(picture.trials[0].number), str(picture.trials[-1].number)
     lines.append(f"{'':{margin}} +{'-' * width}")
-    lines.append(f"{'':{margin}}  trial {first}{last:>{max(1, width - 6 - len(first))}}")
+    lines.append(f"{'':{margin}}  trial {first} {last:>{max(1, width - 7 - len(first))}}")
     return lines
 
 

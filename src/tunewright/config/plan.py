@@ -136,7 +136,9 @@ def _no_arguments(target: str, arguments: Sequence[str]) -> None:
 
 def _refuse_for_functions(chosen: Chosen) -> None:
     if chosen.script:
-        raise InvalidInput(f"--{next(iter(chosen.script)).replace('_', '-')}", "is for programs, not for a function")
+        name = next(iter(chosen.script))
+        option = "regex" if name == "metrics" else name.replace("_", "-")
+        raise InvalidInput(f"--{option}", "is for programs, not for a function")
 
 
 def _options(draft: Draft, chosen: Chosen) -> dict[str, Any]:

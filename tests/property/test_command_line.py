@@ -7,7 +7,7 @@ import json
 import subprocess
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import tunewright as tw
@@ -74,6 +74,7 @@ def test_a_shell_gets_each_value_as_it_is(params: dict[str, object]) -> None:
 
 @given(PARAMS)
 def test_argparse_reads_each_value(params: dict[str, object]) -> None:
+    assume("--" not in params.values())  # argparse of Python 3.11 and 3.12 takes `--a=--` for no value, whoever wrote it
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     for name in params:
         parser.add_argument(f"--{name}")

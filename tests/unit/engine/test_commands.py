@@ -270,3 +270,11 @@ def test_a_trial_that_waits_for_its_retry_can_be_stopped() -> None:
     assert rig.run().counts == Counts(stopped=1)
     assert len(executor.launched) == 1
     rig.check()
+
+
+def test_the_time_limit_ends_a_paused_job_too() -> None:
+    rig = Rig(counting(), at_once, max_time=30.0)
+    rig.request("pause")
+    state = rig.run()
+    assert (state.reason_code, state.counts.total) == ("nothing_completed", 0)
+    assert state.reason == "no trial completed (the time limit of 30 s was reached)"

@@ -8,8 +8,9 @@ import pytest
 
 from tunewright.engine.journal import DELAY, Journal
 from tunewright.errors import StoreBusy
+from tunewright.frozen import changed
 from tunewright.interfaces import Fence
-from tunewright.records import Action, Change, Decision, Execution, JobState, Report, Reports, Status, Trial, changed
+from tunewright.records import Action, Change, Decision, Execution, JobState, Report, Reports, Status, Trial
 from tunewright.testing.clock import FakeClock
 
 FENCE = Fence("job", 1, 30.0)

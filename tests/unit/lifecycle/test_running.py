@@ -12,6 +12,7 @@ import tunewright as tw
 from tests.unit.engine.failing_store import FailingStore
 from tunewright.errors import StoreBusy, StoreError, StoreFull
 from tunewright.interfaces import Executor, Fence
+from tunewright.lifecycle import starting
 from tunewright.lifecycle.request import make_request
 from tunewright.lifecycle.starting import prepare
 from tunewright.records import Counts
@@ -66,10 +67,10 @@ def test_a_busy_store_comes_out_as_it_is_and_the_job_is_given_up(store: tw.Store
 def test_a_job_whose_executor_can_not_be_made_is_given_up(store: tw.Store, monkeypatch: pytest.MonkeyPatch) -> None:
     prepared = prepare(store, make_request(train, SPACE, metric="loss", max_trials=3), name="mine", resume=False)
 
-    def fail(folder: Path) -> Executor:
+    def fail(*_: object) -> Executor:
         raise StoreError("no folder for workers")
 
-    monkeypatch.setattr(prepared, "_make_executor", fail)
+    monkeypatch.setattr(starting, "executor_of", fail)
     with pytest.raises(StoreError, match="no folder for workers"):
         prepared.run("none", None)
     assert tw.job("mine", store=store).record.owner is None

@@ -54,7 +54,8 @@ def drain(executor: SimulatedExecutor, answer: Callable[[ExecutorEvent], Order |
         else:
             running.discard(event.token)
             text = event.outcome
-        story.append(f"{executor.now():g} {event.token[len(FOLDER.name) + 1 :]} {text}")
+        execution = "-".join(event.token.split("-")[-2:])
+        story.append(f"{executor.now():g} {execution} {text}")
         if answer is not None and (order := answer(event)) is not None:
             executor.order(event.token, order)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 FENCE = re.compile(r"^```(?P<kind>\S*)(?: (?P<title>\S+))?\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
+FILES = ("python", "bash", "yaml", "json", "c")  # kinds of blocks that are files when they have a title
 NOT_RUN = ("make ",)  # they set up environments; the suite itself runs within one
 
 

@@ -15,7 +15,7 @@ from tunewright.cli.main import app
 
 DOCS = {page: page.read_text() for page in PAGES}
 NAMES = [name for name in dir(tw) if not name.startswith("_")]
-COMMANDS = sorted(info.name or "" for info in app.registered_commands)
+COMMANDS = sorted(info.name or "" for info in [*app.registered_commands, *app.registered_groups])
 COMMAND_LINE = DOCS[ROOT / "docs/guides/command-line.md"]
 ARCHITECTURE = ROOT / "docs/architecture.md"
 
@@ -76,7 +76,10 @@ def test_every_command_is_documented_with_its_options(name: str) -> None:
     section = re.search(rf"^## {name}\n(.*?)(?=^## |\Z)", COMMAND_LINE, re.MULTILINE | re.DOTALL)
     assert section, f"docs/guides/command-line.md has no section '{name}'"
     common, command = COMMAND_LINE.split("\n## ")[0], typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
-    for parameter in command.params:
+    parts = getattr(command, "commands", {})
+    for part in parts:
+        assert f"`{name} {part}`" in section[1], f"{name} {part} is not documented"
+    for parameter in [*command.params, *(parameter for part in parts.values() for parameter in part.params)]:
         if parameter.param_type_name == "option":
             for flag in parameter.opts:
                 assert f"`{flag}" in section[1] or f"`{flag}" in common, f"{name} {flag} is not documented"

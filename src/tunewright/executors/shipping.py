@@ -32,7 +32,7 @@ def pack_function(task: Task, folder: str | Path) -> None:
     """Writes a task to a folder, which is made when it is missing; a task that is there already is replaced whole.
 
     Functions of `__main__`, of notebooks and of modules that a worker couldn't import travel by value, with the globals
-    that they use; others by name.
+    that they use; others by name. The search path is kept, too, because a job may be taken up again by another program.
 
     Raises:
         UnpicklableFunction: it holds something that can't be pickled; the message says where.
@@ -47,7 +47,7 @@ def pack_function(task: Task, folder: str | Path) -> None:
         # Which data file belongs to a pickle is said in the pickle's file, so that one rename replaces both.
         name = f"{DATA}.{secrets.token_hex(4)}" if old == DATA else DATA
         with pickled.open("wb") as file:
-            pickle.dump((name if spans else None, spans), file)
+            pickle.dump((name if spans else None, spans, [str(Path(entry).absolute()) for entry in sys.path]), file)
             file.write(content)
         if spans:
             data.replace(folder / name)
@@ -62,17 +62,20 @@ def pack_function(task: Task, folder: str | Path) -> None:
 def load_function(folder: str | Path) -> Task:
     """The task that was packed into a folder. Its large arrays are mapped from the data file, copy-on-write.
 
+    Folders from which the packing process imported, and this one doesn't, come to the end of the search path.
+
     Raises:
         FileNotFoundError: nothing is packed there.
     """
     folder = Path(folder)
     with (folder / PICKLE).open("rb") as file:
-        name, spans = pickle.load(file)
+        name, spans, *paths = pickle.load(file)
         buffers: list[memoryview] = []
         if name is not None:
             with (folder / name).open("rb") as data:
                 mapped = memoryview(mmap.mmap(data.fileno(), 0, access=mmap.ACCESS_COPY))
             buffers = [mapped[offset : offset + size] for offset, size in spans]
+        sys.path.extend(entry for path in paths for entry in path if entry not in sys.path)
         task = pickle.load(file, buffers=buffers)
     assert isinstance(task, Task), "the file holds something else"
     return task
@@ -197,7 +200,7 @@ def _by_value(modules: list[ModuleType]) -> Iterator[None]:
 def _data_name(path: Path) -> str | None:
     try:
         with path.open("rb") as file:
-            name, _ = pickle.load(file)
+            name, *_ = pickle.load(file)
     except (OSError, ValueError, EOFError, pickle.UnpicklingError, TypeError):
         return None
     return name if name is None or os.sep not in name else None

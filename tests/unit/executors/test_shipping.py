@@ -194,6 +194,26 @@ def test_an_importable_function_travels_by_name(tmp_path: Path) -> None:
     assert load_function(tmp_path).function is shipping.load_function  # type: ignore[comparison-overlap]
 
 
+@pytest.mark.slow
+def test_another_program_imports_from_where_the_packing_one_did(tmp_path: Path) -> None:
+    beside = tmp_path / "project"
+    beside.mkdir()
+    (beside / "beside_the_script.py").write_text("def train(trial):\n    return 42\n")
+    script = (
+        "import beside_the_script\n"
+        "from tunewright.executors.shipping import pack_function\n"
+        "from tunewright.executors.task import Task\n"
+        f"pack_function(Task(beside_the_script.train), {str(tmp_path / 'job')!r})\n"
+    )
+    (beside / "main.py").write_text(script)
+    subprocess.run([sys.executable, str(beside / "main.py")], check=True)
+    other = (
+        f"from tunewright.executors.shipping import load_function; print(load_function({str(tmp_path / 'job')!r}).function(0))"
+    )
+    done = subprocess.run([sys.executable, "-c", other], stdout=subprocess.PIPE, text=True, check=True, cwd="/")
+    assert done.stdout == "42\n"
+
+
 # --- what can't travel ---
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from tunewright.lifecycle.rehearsal import Rehearsal
 
 Space = SearchSpace | Mapping[str, Any]
+ARTIFACTS = "TUNEWRIGHT_ARTIFACTS"
 
 
 def tune(
@@ -55,6 +57,8 @@ def tune(
     resume: bool = False,
     on_trial: Callable[[StoredTrial], object] | None = None,
     notify: object = None,
+    artifacts: str | os.PathLike[str] | None = None,
+    keep: str = "all",
     progress: str | bool | None = "auto",
 ) -> Job:
     """Searches for the configuration that makes `train` best, and waits for the end.
@@ -83,6 +87,9 @@ def tune(
         resume: goes on with the job of that name, or makes it.
         on_trial: called with every trial that has ended.
         notify: who is told of the first failure, a near limit and the end: "https://..." (a webhook), "mailto:...", or a list.
+        artifacts: an address such as `s3://bucket/prefix`, or a path that hosts share, under which checkpoints and artifacts
+            are kept besides the job's folder, so that another host can go on; None: `$TUNEWRIGHT_ARTIFACTS`, else nowhere.
+        keep: "all" checkpoints, or "top:3": those of trials that ended and aren't among the best 3 are removed.
         progress: "auto", "live", "plain" or "none".
         fidelity, warm_start, cost: not there yet in this version.
 
@@ -161,6 +168,7 @@ def _prepare(options: dict[str, Any]) -> Prepared:
     on_trial = options.pop("on_trial", None)
     if on_trial is not None and not callable(on_trial):
         raise InvalidInput("on_trial", "must be callable with a trial", on_trial)
+    options["artifacts"] = options.get("artifacts") or os.environ.get(ARTIFACTS) or None
     request = make_request(train, space, **options)
     opened = open_store(store)
     kept = {key: options.get(key, "auto") for key in ("strategy", "stopper")}

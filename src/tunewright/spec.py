@@ -21,6 +21,16 @@ def at_least(field_name: str, value: Any, bound: int) -> None:
         raise InvalidInput(field_name, f"must be an integer of at least {bound}", value)
 
 
+def kept_trials(keep: object) -> int | None:
+    """How many of the best trials keep their checkpoints, by "all" or "top:N"; None: all. Raises InvalidInput."""
+    if keep == "all":
+        return None
+    kind, _, number = keep.partition(":") if isinstance(keep, str) else ("", "", "")
+    if kind != "top" or not number.isdecimal() or int(number) < 1:
+        raise InvalidInput("keep", "must be 'all', or 'top:3' for the checkpoints of the best 3 trials", keep)
+    return int(number)
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """When a job ends at the latest, as totals over its life. `max_time` is in seconds; at least one is set."""
@@ -68,7 +78,8 @@ class JobSpec:
 
     `strategy`, `stopper` and `executor` are names for people and for resuming; `function` is the training function's name,
     `fingerprint` tells whether it has changed since; `lease` is how long, in seconds, a controller may be silent before
-    another may take its job over.
+    another may take its job over. `artifacts` is the address under which everything of this job is kept besides its folder,
+    None for nowhere; `keep` whose checkpoints stay, "all" or "top:N".
     """
 
     space: SearchSpace
@@ -87,6 +98,8 @@ class JobSpec:
     retries: Retries = Retries()
     tags: Mapping[str, str] = field(default_factory=dict)
     lease: float = 30.0
+    artifacts: str | None = None
+    keep: str = "all"
 
     def to_json(self) -> dict[str, Any]:
         """As the store keeps it."""
@@ -107,6 +120,8 @@ class JobSpec:
             "resources": self.resources.to_json(),
             "retries": self.retries.to_json(),
             "tags": dict(self.tags),
+            "artifacts": self.artifacts,
+            "keep": self.keep,
         }
 
     def differences(self, stored: Mapping[str, Any]) -> list[str]:

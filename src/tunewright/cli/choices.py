@@ -12,7 +12,7 @@ from tunewright.errors import InvalidInput
 # Of `tune` in Python, by the name that the command's function gives the option.
 _OPTIONS = (
     "metric", "goal", "strategy", "stopper", "max_step", "seed", "max_trials", "max_time", "max_parallel", "executor", "name",
-    "store", "notify",
+    "store", "notify", "artifacts", "keep",
 )  # fmt: skip
 _SCRIPT = ("step", "metrics_file", "cwd", "log_limit")
 

@@ -161,6 +161,15 @@ Notify = Annotated[
         metavar="ADDRESS",
     ),
 ]
+Artifacts = Annotated[
+    str | None,
+    _option(
+        "--artifacts", help="Keep checkpoints and artifacts there, too: s3://bucket/prefix.", panel=_JOB, metavar="ADDRESS"
+    ),
+]
+KeepCheckpoints = Annotated[
+    str | None, _option("--keep", help="Whose checkpoints stay: all, or top:3.", panel=_JOB, metavar="WHAT")
+]
 DryRun = Annotated[bool, _option("--dry-run", help="Say what would run, and start nothing.", panel=_JOB)]
 Detach = Annotated[bool, _option("--detach", help="Run in the background; it outlives the terminal.", panel=_JOB)]
 

@@ -49,6 +49,8 @@ def tune(
     tags: options.Tags = None,
     resume: options.Resume = False,
     notify: options.Notify = None,
+    artifacts: options.Artifacts = None,
+    keep: options.KeepCheckpoints = None,
     dry_run: options.DryRun = False,
     detach: options.Detach = False,
     store: options.Store = None,

@@ -113,6 +113,8 @@ class TuneFile(Keys):
     resume: Truth = Field(False, description="go on with the job of this name when there is one")
     on_trial: Text | None = Field(None, description="a function that is called with each ended trial: module:function")
     notify: Addresses | None = Field(None, description="who is told: a webhook's address, or mailto:someone@example.com")
+    artifacts: Text | None = Field(None, description="where checkpoints and artifacts are kept, too: s3://bucket/prefix")
+    keep: Text = Field("all", description="whose checkpoints stay: all, or top:3")
     progress: Literal["auto", "live", "plain", "none"] = "auto"
 
     @model_validator(mode="after")

@@ -36,6 +36,7 @@ class Live:
     """A running execution: what of it changes, beside its record as of the last commit.
 
     Attributes:
+        measures: whether it measures a completed trial again, and so adds nothing to its curve.
         number: its trial's number.
         token: its own.
         until: the step of its next decision; None when there is none.
@@ -43,18 +44,14 @@ class Live:
         halted: the ordered end (action, reason code, reason) once there is one.
     """
 
-    __slots__ = ("checkpoint", "execution", "halted", "handle", "number", "reports", "seen", "token", "until")
+    __slots__ = ("checkpoint", "execution", "halted", "handle", "measures", "number", "reports", "seen", "token", "until")
 
     def __init__(self, execution: Execution, seen: Seen, checkpoint: Checkpoint | None) -> None:
         self.execution, self.seen, self.checkpoint = execution, seen, checkpoint
         self.number, self.token = execution.trial, execution.token
         self.until, self.reports, self.handle = execution.until_step, execution.reports, execution.handle
+        self.measures = execution.purpose is Purpose.MEASURE
         self.halted: tuple[str, str, str] | None = None
-
-    @property
-    def measures(self) -> bool:
-        """Whether it measures a completed trial again, and so adds nothing to its curve."""
-        return self.execution.purpose is Purpose.MEASURE
 
     def record(self) -> Execution:
         """It as it stands."""
@@ -75,13 +72,22 @@ class Book:
         waiting: trials to execute again before anything new is proposed, with the purpose.
         state: the job's state as of the last commit, or as changed since.
         moves, reported: count up with every change of a trial, and with every value added to a curve.
+        holds: whether a checkpoint of a path is still there, and in reach.
     """
 
     def __init__(
-        self, spec: JobSpec, state: JobState, journal: Journal, ledger: Ledger, clock: Clock, listener: Listener, folder: str
+        self,
+        spec: JobSpec,
+        state: JobState,
+        journal: Journal,
+        ledger: Ledger,
+        clock: Clock,
+        listener: Listener,
+        folder: str,
+        holds: Callable[[str], bool] = lambda _: True,
     ) -> None:
         self.spec, self.state, self.journal, self.ledger = spec, state, journal, ledger
-        self.clock, self.listener, self.folder = clock, listener, folder
+        self.clock, self.listener, self.folder, self.holds = clock, listener, folder, holds
         self.trials: dict[int, Trial] = {}
         self.measured: dict[int, Trial] = {}
         self.live: dict[str, Live] = {}

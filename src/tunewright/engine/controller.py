@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,7 +40,7 @@ HEARTBEAT = 60.0  # seconds after which the time that the job has run is stored,
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a controller is made of; each part is exchangeable."""
+    """What a controller is made of; each part is exchangeable. `holds` tells whether a checkpoint of a path is still there."""
 
     strategy: Strategy
     stopper: Stopper | None
@@ -48,6 +48,7 @@ class Parts:
     store: Store
     clock: Clock
     listener: Listener
+    holds: Callable[[str], bool] = lambda _: True
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class Controller:
         self._job, self._spec, self._parts, self._fence = job, spec, parts, fence
         journal = Journal(parts.store, fence, parts.clock, job.event)
         ledger = Ledger(spec.space, spec.objectives)
-        self._book = book = Book(spec, job.state, journal, ledger, parts.clock, parts.listener, folder)
+        self._book = book = Book(spec, job.state, journal, ledger, parts.clock, parts.listener, folder, parts.holds)
         self._outcomes = Outcomes(job.name, book, parts.executor, parts.store, parts.stopper, GRACE)
         self._commands = Commands(job.name, spec.space, parts.store)
         self._launcher = Launcher(job.name, book, self._outcomes, self._commands, parts.store, parts.strategy, parts.stopper)

@@ -68,7 +68,7 @@ class Launcher:
         book = self._book
         book.commit()
         trial = book.trials[number]
-        checkpoint = last_checkpoint(self._job, self._store, trial)
+        checkpoint = last_checkpoint(self._job, book, self._store, trial)
         seen = seen_before(self._job, book, self._store, trial, checkpoint.step if checkpoint else 0)
         return self._until(book.open_again(trial, purpose, seen, checkpoint), until)
 

@@ -53,10 +53,10 @@ def seen_before(job: str, book: Book, store: Store, trial: Trial, step: int) -> 
     return seen
 
 
-def last_checkpoint(job: str, store: Store, trial: Trial) -> Checkpoint | None:
-    """A trial's last whole checkpoint."""
+def last_checkpoint(job: str, book: Book, store: Store, trial: Trial) -> Checkpoint | None:
+    """A trial's last whole checkpoint that is still there, and in reach of this host."""
     found = [*store.read(Checkpoints(job, trial=trial.number))]
-    return found[-1] if found else None
+    return next((checkpoint for checkpoint in reversed(found) if book.holds(checkpoint.path)), None)
 
 
 def _restore_curves(job: str, book: Book, store: Store, *, measured: bool) -> None:
@@ -79,7 +79,7 @@ def _live(job: str, book: Book, store: Store, execution: Execution) -> Live:
         if point.execution == execution.number or (point.step <= execution.from_step and not measures):
             seen.add(point.step, {point.metric: point.value}, book.spec.objectives)
     seen.step = max(execution.step, execution.from_step)
-    live = Live(execution, seen, None if measures else last_checkpoint(job, store, trial))
+    live = Live(execution, seen, None if measures else last_checkpoint(job, book, store, trial))
     live.halted = _ordered_end(job, store, trial, execution)
     book.live[live.token] = live
     return live

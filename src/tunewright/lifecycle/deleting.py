@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from tunewright.artifacts.vault import Vault
 from tunewright.errors import JobTaken
 from tunewright.interfaces import Store
 from tunewright.lifecycle import ownership
@@ -17,6 +18,7 @@ def delete_job(store: Store, name: str) -> Path:
 
     Raises:
         NotFound: there is no such job. JobTaken: a living process controls it, or one that can't be seen from here.
+        StoreError: what it kept elsewhere can't be removed, unlike the job itself.
     """
     job = stored_job(store, name)
     folder = job_folder(store, job)
@@ -25,6 +27,8 @@ def delete_job(store: Store, name: str) -> Path:
         who = ownership.describe(job.owner) if job.owner else "another process"
         raise JobTaken(f"job {name!r} is controlled by {who}; stop it first: tunewright stop {name}")
     shutil.rmtree(folder, ignore_errors=True)
+    if root := job.spec.get("artifacts"):
+        Vault(root).remove()
     return folder
 
 

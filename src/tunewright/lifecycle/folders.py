@@ -13,8 +13,13 @@ from tunewright.records import TuningJob
 
 
 def job_folder(store: Store, job: TuningJob) -> Path:
-    """Where a job's files are."""
-    return Path(job.folder) if job.folder else Path(store.folder or tempfile.gettempdir()) / "jobs" / job.name
+    """Where a job's files are: in the folder that was made for it, or, where that isn't (on another host), in one of the same
+    name beside the other jobs of this store.
+    """
+    made = Path(job.folder) if job.folder else None
+    if made is not None and (store.folder is None or made.is_dir()):
+        return made
+    return Path(store.folder or tempfile.gettempdir()) / "jobs" / (made.name if made else job.name)
 
 
 def new_folder(store: Store, name: str) -> Path:

@@ -9,13 +9,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tunewright.artifacts.keeping import fetched, trial_key
+from tunewright.artifacts.vault import Vault, is_address
 from tunewright.errors import InvalidInput, NotFound
 from tunewright.interfaces import Store
 from tunewright.lifecycle import ownership
 from tunewright.lifecycle.folders import job_folder
 from tunewright.lifecycle.running import stored_job
 from tunewright.objective import Objective
-from tunewright.queries import Executions, Point, Points, Trials
+from tunewright.queries import Checkpoints, Executions, Point, Points, Trials
 from tunewright.records import (
     TERMINAL,
     Command,
@@ -97,9 +99,27 @@ class StoredTrial:
 
     @property
     def artifacts(self) -> dict[str, Path]:
-        """The files that its training code left in `artifact_dir`, by their path there."""
+        """The files that its training code left in `artifact_dir`, by their path there; fetched when they are elsewhere."""
         root = self.folder / "artifacts"
+        vault = self._job._vault()
+        if vault is not None and not root.is_dir():
+            key = f"{trial_key(self.folder)}/artifacts"
+            if vault.holds(f"{vault.root}/{key}"):
+                root.parent.mkdir(parents=True, exist_ok=True)
+                vault.fetch(f"{vault.root}/{key}", root)
         return {str(path.relative_to(root)): path for path in sorted(root.rglob("*")) if path.is_file()}
+
+    @property
+    def checkpoint(self) -> Path | None:
+        """The folder of its last whole checkpoint that is still there, fetched when it is elsewhere; None without one."""
+        vault = self._job._vault()
+        for checkpoint in reversed([*self._job._store.read(Checkpoints(self._job.name, trial=self.number))]):
+            if not is_address(checkpoint.path):
+                if checkpoint.path and Path(checkpoint.path).is_dir():
+                    return Path(checkpoint.path)
+            elif vault is not None and vault.holds(checkpoint.path):
+                return fetched(vault, self.folder, checkpoint.path)
+        return None
 
     @property
     def executions(self) -> list[Execution]:
@@ -140,6 +160,7 @@ class Job:
     def __init__(self, store: Store, name: str) -> None:
         self._store, self.name = store, name
         self._thread: threading.Thread | None = None
+        self._vaults: list[Vault] = []
         self._error: BaseException | None = None
         self._model: tuple[int, LossModel] | None = None
 
@@ -174,6 +195,12 @@ class Job:
     def folder(self) -> Path:
         """Where the job's files are: a folder per trial."""
         return job_folder(self._store, self.record)
+
+    def _vault(self) -> Vault | None:
+        """What keeps its checkpoints and artifacts besides its folder; None when nothing does."""
+        if not self._vaults and (root := self.record.spec.get("artifacts")):
+            self._vaults.append(Vault(root))
+        return self._vaults[0] if self._vaults else None
 
     @property
     def location(self) -> str | None:

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tunewright import catalog
+from tunewright.artifacts.vault import check_root
 from tunewright.errors import InvalidInput, nearest
 from tunewright.interfaces import Executor, Problem, Stopper, Strategy
 from tunewright.lifecycle.channels import addresses, read_channels
@@ -18,7 +19,7 @@ from tunewright.lifecycle.work import checked
 from tunewright.objective import Objective, objectives, requirements
 from tunewright.resources import Resources, seconds
 from tunewright.space import SearchSpace
-from tunewright.spec import JobSpec, Limits, Retries, at_least
+from tunewright.spec import JobSpec, Limits, Retries, at_least, kept_trials
 
 if TYPE_CHECKING:
     from tunewright.lifecycle.work import Work
@@ -71,6 +72,8 @@ def make_request(
     tags: Mapping[str, str] | Sequence[str] | None = None,
     executor: object = "process",
     notify: object = None,
+    artifacts: object = None,
+    keep: str = "all",
     limited: bool = True,
     **not_yet: object,
 ) -> Request:
@@ -112,8 +115,10 @@ def make_request(
         strategy=_label(strategy), stopper=None if stopper in (None, "auto") else _label(stopper),
         executor=_label(executor), resources=resources, retries=retries, tags=_tags(tags),
         lease=seconds("TUNEWRIGHT_LEASE", os.environ.get("TUNEWRIGHT_LEASE", "30")),
+        artifacts=None if artifacts is None else check_root(artifacts), keep=keep,
     )  # fmt: skip
     chosen, chosen_stopper = choose(spec, strategy, stopper)
+    kept_trials(keep)
     told = addresses(notify)
     read_channels(told)
     return Request(function, spec, chosen, chosen_stopper, made, tuple(notes), told)

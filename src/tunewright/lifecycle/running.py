@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from tunewright.artifacts.keeping import KeepingExecutor
 from tunewright.engine.controller import Controller, Parts
 from tunewright.engine.listener import Listener
 from tunewright.errors import (
@@ -95,9 +96,10 @@ class Run:
             prepare()
             job = stored_job(store, name)
             folder = job_folder(store, job)
-            self._executor = executor = request.executor or make_executor(folder)
+            self._executor = executor = make_executor(folder)
             clock: Clock = executor if callable(getattr(executor, "now", None)) else SystemClock()  # type: ignore[assignment]
-            parts = Parts(request.strategy, request.stopper, executor, store, clock, listener)
+            holds = _holds(executor, spec.executor)
+            parts = Parts(request.strategy, request.stopper, executor, store, clock, listener, holds)
             self._controller = Controller(job, spec, parts, self._fence, str(folder))
         except BaseException:
             store.release(self._fence)
@@ -136,6 +138,15 @@ class Run:
             raise InvalidInput("metric", reason.removeprefix("metric "))
         text = f"job {self._name!r} failed: {reason}"
         raise TrialsFailed(text) from (_cause(failure) if failure is not None else None)
+
+
+def _holds(executor: Executor, name: str) -> Callable[[str], bool]:
+    """Whether a checkpoint of a path is there; what another executor's paths mean is its own affair."""
+    if isinstance(executor, KeepingExecutor):
+        return executor.holds
+    if name in ("process", "script", "inline"):
+        return lambda path: not path or Path(path).is_dir()
+    return lambda path: True
 
 
 def _cause(failure: Failure) -> BaseException:

@@ -16,6 +16,7 @@ from tunewright.engine.listener import Listener
 from tunewright.errors import InvalidInput, JobChanged, JobExists
 from tunewright.interfaces import Executor, Store
 from tunewright.lifecycle import saved
+from tunewright.lifecycle.artifact_root import keeping, open_root, with_own_root
 from tunewright.lifecycle.briefs import brief_of
 from tunewright.lifecycle.channels import addresses, read_channels
 from tunewright.lifecycle.folders import job_folder, new_folder
@@ -23,6 +24,7 @@ from tunewright.lifecycle.job import Job
 from tunewright.lifecycle.listeners import CallsOnTrial, OnTrial
 from tunewright.lifecycle.naming import check_name, free_name
 from tunewright.lifecycle.request import Request, choose
+from tunewright.lifecycle.retention import retaining
 from tunewright.lifecycle.running import Run, signals, stored_job
 from tunewright.lifecycle.work import described, executor_of, pack, unpack
 from tunewright.progress.board import Board
@@ -85,7 +87,12 @@ class Prepared:
         return job
 
     def _claimed(self, audience: _Audience) -> Run:
-        return Run(self._store, self.job.name, self._request, audience.listener, self._on_claim, self._make_executor)
+        def make_executor(folder: Path) -> Executor:
+            request = self._request
+            executor = request.executor or executor_of(request.function, request.spec, folder)
+            return keeping(executor, request.spec, audience.display.message)
+
+        return Run(self._store, self.job.name, self._request, audience.listener, self._on_claim, make_executor)
 
     def _watch(self, audience: _Audience, run: Run) -> None:
         """Runs to the end before an audience. Raises what a failed job means."""
@@ -102,16 +109,14 @@ class Prepared:
         spec, earlier = self._request.spec, [*self._store.read(Trials(self.job.name))]
         brief = brief_of(self._store, self.job.record, spec.to_json(), spec.space.default())
         display = open_progress(progress, brief, earlier)
-        listener = display if on_trial is None else CallsOnTrial(display, on_trial, self.job)
+        listener = retaining(display, self.job, spec, earlier)
+        listener = listener if on_trial is None else CallsOnTrial(listener, on_trial, self.job)
         if not channels:
             return _Audience(display, listener, None)
         from tunewright.lifecycle.notices import Notices
 
         notices = Notices(listener, channels, Board(brief, earlier))
         return _Audience(display, notices, notices)
-
-    def _make_executor(self, folder: Path) -> Executor:
-        return executor_of(self._request.function, self._request.spec, folder)
 
 
 def prepare(
@@ -139,8 +144,9 @@ def prepare(
     taken = {job.name for job in store.read(Jobs())} if name is None else set()
     while True:
         chosen = name or free_name(request.spec.function, taken)
+        made = with_own_root(request, chosen)
         try:
-            _create(store, chosen, request, strategy, stopper)
+            _create(store, chosen, made, strategy, stopper)
         except JobExists:  # another process was quicker
             if name is not None and not resume:
                 raise _taken(name) from None
@@ -152,13 +158,14 @@ def prepare(
     default = request.spec.space.default()
     if default is not None and request.spec.strategy != "grid":
         store.request(chosen, Command("enqueue", {"params": default, "reason": "the space's default"}))
-    return Prepared(store, chosen, request)
+    return Prepared(store, chosen, made)
 
 
 def _create(store: Store, name: str, request: Request, strategy: object, stopper: object) -> None:
     """Saves what a job needs in a new folder, then adds it to its store; leaves nothing behind when either fails."""
     folder = new_folder(store, name)
     try:
+        open_root(request.spec, name)
         _save(store, request, strategy, stopper, folder)
         store.create(TuningJob(name, request.spec.to_json(), folder=str(folder)))
     except BaseException:
@@ -207,7 +214,7 @@ def _again(store: Store, job: TuningJob, request: Request, strategy: object, sto
     request = _with_function(request)
     if job.spec["fingerprint"] not in ("", request.spec.fingerprint):
         warnings.warn(f"the function of job {job.name!r} has changed since its earlier trials", stacklevel=4)
-    spec = replace(request.spec, seed=int(job.spec["seed"]))
+    spec = replace(request.spec, seed=int(job.spec["seed"]), artifacts=job.spec.get("artifacts"))
     chosen, chosen_stopper = choose(spec, strategy, stopper)
     request = replace(request, spec=spec, strategy=chosen, stopper=chosen_stopper)
 

@@ -15,7 +15,9 @@ from tunewright.cli.main import app
 
 DOCS = {page: page.read_text() for page in PAGES}
 NAMES = [name for name in dir(tw) if not name.startswith("_")]
-COMMANDS = sorted(info.name or "" for info in [*app.registered_commands, *app.registered_groups])
+COMMANDS = sorted(
+    [*(info.name or "" for info in app.registered_commands), *(info.name or "" for info in app.registered_groups)]
+)
 COMMAND_LINE = DOCS[ROOT / "docs/guides/command-line.md"]
 ARCHITECTURE = ROOT / "docs/architecture.md"
 

@@ -80,7 +80,11 @@ class Vault:
         self.root, self._pauses = root, pauses
         self._is_local = root.startswith("file://")
         options: dict[str, Any] = {"auto_mkdir": True} if self._is_local else {"use_listings_cache": False}
+        if root.partition("://")[0] in _EXTRAS:
+            options["config_kwargs"] = {"connect_timeout": 5, "retries": {"max_attempts": 1}}
         self._files, self._base = url_to_fs(root, skip_instance_cache=True, **options)
+        if hasattr(self._files, "retries"):
+            self._files.retries = 1  # trying again is this class's affair, and not for longer than is said here
 
     def describe(self, facts: Mapping[str, Any]) -> None:
         """Writes whose files these are; so, too, it shows whether the address can be written to."""

@@ -199,3 +199,16 @@ def test_all_names_are_there() -> None:
         assert getattr(tw, name) is not None
     with pytest.raises(AttributeError, match="tun"):
         _ = tw.tun
+
+
+def test_a_required_metric_that_is_never_reported_ends_the_job_at_its_first_trial() -> None:
+    with pytest.raises(tw.InvalidInput, match=r"'latency' must be reported or returned"):
+        tw.tune(
+            lambda trial: {"loss": trial.params["x"]}, {"x": tw.Float(0.0, 1.0)}, metric="loss", max_trials=5,
+            require={"latency": "<= 3"}, executor="inline", store="memory", progress="none",
+        )  # fmt: skip
+
+
+def test_tags_of_a_wrong_kind_are_refused() -> None:
+    with pytest.raises(tw.InvalidInput, match="tags must be a dict of texts, or a list of words; got 3"):
+        tw.tune(lambda trial: 1.0, {"x": [1, 2]}, metric="loss", max_trials=1, store="memory", tags=3)  # type: ignore[arg-type]

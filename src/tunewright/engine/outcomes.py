@@ -151,7 +151,7 @@ class Outcomes:
 
     def _exited(self, live: Live, event: Exited) -> None:
         if event.outcome == "completed":
-            values = score(self._book.spec.objectives, live.seen, event.returned)
+            values = score(self._book.spec.objectives, live.seen, event.returned, self._book.spec.requirements)
             if isinstance(values, Failure):
                 self._failed(live, values)
             else:

@@ -31,9 +31,12 @@ class Seen:
 
 
 def score(
-    objectives: Sequence[Objective], seen: Seen, returned: Mapping[str, float] | float | None
+    objectives: Sequence[Objective],
+    seen: Seen,
+    returned: Mapping[str, float] | float | None,
+    requirements: Sequence[Requirement] = (),
 ) -> tuple[float, ...] | Failure:
-    """One value per objective, all finite, or why there are none.
+    """One value per objective, all finite, or why there are none: a required metric that is missing counts, too.
 
     Args:
         seen: what the execution reported; what it returned is added to its metrics.
@@ -50,6 +53,9 @@ def score(
         if math.isinf(value):
             return Failure(FailureKind.INFINITE, f"{objective.metric} is infinite ({value:+})")
         values.append(value)
+    for requirement in requirements:
+        if requirement.metric not in seen.metrics:
+            return _missing(requirement.metric, seen.metrics)
     return tuple(values)
 
 

@@ -73,6 +73,11 @@ class StoredTrial:
         return self.record.reason
 
     @property
+    def reason_code(self) -> str | None:
+        """The same as one word: crash, timeout, early_stopped, stopped, interrupted ..."""
+        return self.record.reason_code
+
+    @property
     def origin(self) -> str:
         """Why it was proposed."""
         return self.record.origin

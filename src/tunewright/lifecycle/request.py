@@ -219,7 +219,7 @@ def _label(given: object) -> str:
 def _tags(tags: Mapping[str, str] | Sequence[str] | None) -> dict[str, str]:
     if tags is None:
         return {}
-    if isinstance(tags, str):
+    if not isinstance(tags, (Mapping, Sequence)) or isinstance(tags, str):
         raise InvalidInput("tags", "must be a dict of texts, or a list of words", tags)
     pairs = tags.items() if isinstance(tags, Mapping) else ((tag, "") for tag in tags)
     found = {}

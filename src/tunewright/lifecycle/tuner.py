@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, NamedTuple, overload
 
@@ -35,11 +35,13 @@ from tunewright.spec import JobSpec, at_least
 from tunewright.store import open_store
 
 
-class AskedTrial(NamedTuple):
+@dataclass(slots=True)
+class AskedTrial:
     """A configuration to execute.
 
     `params` are as training code takes them (objects in place of labels); `step` is the last step that the trial has done: 0
-    when it is new, more when a paused one goes on; `fidelity` is the full training's last step, None when there is none.
+    when it is new, more when a paused one goes on or when it has reported; `fidelity` is the full training's last step, None
+    when there is none.
     """
 
     number: int
@@ -206,11 +208,12 @@ class Tuner:
     ) -> None:
         """What came out of a trial: the objective as a number, or metrics by name, or why it failed.
 
-        Telling the same again does nothing. A value that isn't finite, or misses an objective, makes the trial a failed one.
+        Telling the same again does nothing. A value that isn't finite makes the trial a failed one.
         A trial that was released may be told as long as nobody has asked it again.
 
         Raises:
-            InvalidInput: the trial was told something else before, was never asked, or neither or both were given.
+            InvalidInput: the trial was told something else before, was never asked, or neither or both were given; or an
+                objective has no value, and then the trial stays pending.
         """
         if (value is None) == (failed is None):
             raise InvalidInput("value", "must be given, or failed= with the reason, and not both")
@@ -221,6 +224,8 @@ class Tuner:
         if live is None:
             self._compare(trial, returned, failed)
             return
+        if returned is not None:
+            self._check_whole({**live.seen.metrics, **returned})
         now, token = self._book.clock.now(), live.token
         if failed is not None:
             self._outcomes.handle(Exited(token, "failed", now, failure=Failure(FailureKind.CRASH, failed)))
@@ -252,6 +257,8 @@ class Tuner:
         elif live.until is not None and step >= live.until:  # whoever asks can go on from here: that is a checkpoint
             self._outcomes.handle(Checkpointed(token, step, "", now))
         self._outcomes.handle(Reported(token, live.reports, (Report(step, told, now),)))
+        if isinstance(trial, AskedTrial):
+            trial.step = step
         order = self._outside.orders.get(token)
         verdict = Verdict("continue", "")
         if last:
@@ -266,6 +273,7 @@ class Tuner:
     def add(self, params: Mapping[str, Any], value: float | Mapping[str, float]) -> AskedTrial:
         """A result that was never asked for. Raises InvalidInput when the configuration isn't one of the space."""
         told = self._told(value)
+        self._check_whole(told)
         live = self._book.open_trial(New(self._spec.space.validate(params), "added"))
         self._go_on()
         asked = self._asked(live)
@@ -342,6 +350,12 @@ class Tuner:
         self._book.commit()
         if token not in self._book.live:
             self._outside.orders.pop(token, None)
+
+    def _check_whole(self, told: Mapping[str, float]) -> None:
+        """Checks that every objective has a value. Raises InvalidInput."""
+        missing = [o.metric for o in self._spec.objectives if o.metric not in told]
+        if missing:
+            raise InvalidInput("value", f"must hold the metric {missing[0]!r}", dict(told))
 
     def _told(self, value: Any) -> dict[str, float]:
         """Metrics by name, as numbers. Raises InvalidInput."""

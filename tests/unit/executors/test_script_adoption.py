@@ -28,9 +28,9 @@ from tunewright.executors.process_identity import start_time
 from tunewright.executors.script import ScriptExecutor
 from tunewright.executors.script_place import Place
 from tunewright.executors.script_task import Script
+from tunewright.frozen import changed
 from tunewright.interfaces import Adopted, Dead, ExecutorEvent, Exited, Halt, Launch, Reported, Started, Until
 from tunewright.protocol import execution_folder
-from tunewright.records import changed
 from tunewright.resources import Resources
 from tunewright.testing.executors import Watched, check_order, follow
 

@@ -11,8 +11,8 @@ import pytest
 
 from tests.unit.executors.scripts import executor_of, launch, left_of, log_of
 from tunewright.executors.script_task import Script
+from tunewright.frozen import changed
 from tunewright.interfaces import ExecutorEvent, Halt, Order, Reported, Until
-from tunewright.records import changed
 from tunewright.testing.executors import follow
 
 pytestmark = [

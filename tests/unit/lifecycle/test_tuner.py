@@ -191,9 +191,7 @@ def test_a_failure_is_told_with_its_reason() -> None:
         _ = tuner.best
 
 
-@pytest.mark.parametrize(
-    ("value", "code"), [(math.nan, "not_a_number"), (math.inf, "infinite"), ({"acc": 1.0}, "missing_metric")]
-)
+@pytest.mark.parametrize(("value", "code"), [(math.nan, "not_a_number"), (math.inf, "infinite")])
 def test_a_value_that_is_none_is_a_failure_of_a_named_kind(value: Any, code: str) -> None:
     tuner = made()
     trial = tuner.ask()
@@ -203,6 +201,23 @@ def test_a_value_that_is_none_is_a_failure_of_a_named_kind(value: Any, code: str
     for _ in range(5):  # the first failures don't end what people drive themselves
         tuner.tell(tuner.ask(), value)
     assert len(tuner.trials) == 6
+
+
+def test_a_misspelt_metric_leaves_the_trial_pending() -> None:
+    tuner = made()
+    trial = tuner.ask()
+    with pytest.raises(InvalidInput, match=r"value must hold the metric 'loss'; got \{'los': 1\.0\}"):
+        tuner.tell(trial, {"los": 1.0})
+    tuner.tell(trial, {"loss": 1.0})
+    assert tuner.best.objective == 1.0
+
+
+def test_the_step_of_an_asked_trial_follows_its_reports() -> None:
+    tuner = made()
+    trial = tuner.ask()
+    for expected in (1, 2, 3):
+        assert tuner.report(trial, step=trial.step + 1, value=1.0).action == "continue"
+        assert trial.step == expected
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
-"""Kills its own process at the k-th of the points where a controller's work can be cut in two.
+"""Kills its own process at one of the points where a controller's work can be cut in two.
 
-The points are the entry and the exit of every commit, launch and hand-over of an event: named crash points, visited in the
-order of a run. The store and the executor are wrapped; the engine itself knows nothing of it.
+The points are the entry and the exit of every commit, launch and hand-over of an event: named crash points.
+The store and the executor are wrapped; the engine itself knows nothing of it.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,17 +19,20 @@ from tunewright.records import Change
 
 
 class Points:
-    """Counts points, and kills the process at one of them. `log` gets the names of those that were passed."""
+    """Counts how often each point was passed, and kills the process at one of them.
 
-    def __init__(self, at: int | None, log: Path) -> None:
-        self.at, self.log, self.count = at, log, 0
+    Args:
+        at: the name of the point and how often it is passed before, such as `before commit:2`; None: no crash.
+    """
+
+    def __init__(self, at: str | None) -> None:
+        self.at = at
+        self.passed: Counter[str] = Counter()
 
     def __call__(self, name: str) -> None:
-        with self.log.open("a", encoding="utf-8") as file:
-            file.write(f"{name}\n")
-        if self.count == self.at:
+        if self.at == f"{name}:{self.passed[name]}":
             os.kill(os.getpid(), signal.SIGKILL)
-        self.count += 1
+        self.passed[name] += 1
 
 
 class CrashingStore:
@@ -80,12 +84,12 @@ class CrashingExecutor:
         self._executor.close()
 
 
-def main(folder: Path, at: int | None, log: Path, trials: int) -> None:
-    """Runs or resumes the job of `searching` with a crash at the point number `at`."""
+def main(folder: Path, at: str | None, trials: int) -> None:
+    """Runs or resumes the job of `searching` with a crash at a point; see `Points`."""
     from tests.recovery import searching
     from tunewright import catalog, store
 
-    points = Points(at, log)
+    points = Points(at)
     load, open_store = catalog.load, store.open_store
 
     def load_crashing(kind: str, name: str) -> Any:
@@ -99,5 +103,5 @@ def main(folder: Path, at: int | None, log: Path, trials: int) -> None:
 
 
 if __name__ == "__main__":
-    _, place, number, log_file, amount = sys.argv
-    main(Path(place), None if number == "none" else int(number), Path(log_file), int(amount))
+    _, place, point, amount = sys.argv
+    main(Path(place), None if point == "none" else point, int(amount))

@@ -68,7 +68,7 @@ def _start(folder: Path, address: str) -> subprocess.Popen[bytes]:
 
 def _wait_for_completed(folder: Path, number: int) -> None:
     """Waits by what training code has done, for the store may be away."""
-    end, witness = time.monotonic() + 60, folder / "witness"
+    end, witness = time.monotonic() + 150, folder / "witness"
     while not witness.exists() or witness.read_text().count("end") < number:
         assert time.monotonic() < end, "the controller doesn't get on"
         time.sleep(0.05)

@@ -235,7 +235,10 @@ def test_where_nothing_but_posix_is_known_a_daemon_ends_with_its_script_too(tmp_
 
 def test_signals_are_as_in_a_shell(tmp_path: Path) -> None:
     run(bash("grep -E 'Sig(Ign|Blk)' /proc/self/status"), tmp_path)
-    assert {line.split()[1] for line in log_of(tmp_path).splitlines()[1:]} == {"0" * 16}
+    masks = [int(line.split()[1], 16) for line in log_of(tmp_path).splitlines()[1:]]
+    assert len(masks) == 2
+    # Signals 32 and 33 are the C library's own; some programs, make among them, leave them ignored.
+    assert all(mask & ~(0b11 << 31) == 0 for mask in masks)
 
 
 def test_a_daemon_that_holds_the_output_open_delays_nothing(tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ Round trips. A transaction goes out in psycopg's pipeline mode: what needs no an
 controller's commit costs two round trips, however much it writes.
 
 Connections. One that breaks is made anew, and the transaction tried again, until `timeout` seconds are over
-(`postgresql://user@host/database?timeout=300`). Before that it is made sure that the transaction has ended, and looked for
-what it wrote, so nothing is written twice. A store that was never reached is an error at once.
+(`postgresql://user@host/database?timeout=300`). Before that, the server is asked by the transaction's number what became of
+it, so nothing is written twice. A store that was never reached is an error at once.
 
 Durability is the server's: with its default, `synchronous_commit=on`, an answered commit is on the server's disk. A user may
 trade the last half second before a crash of the server for speed, by `?options=-csynchronous_commit%3Doff` in the address.
@@ -43,6 +43,8 @@ CONNECTION: Mapping[str, Any] = {
 _AGAIN = {"40001", "40P01", "55P03", "53300"}  # serialization failure, deadlock, lock not available, too many connections
 _LOST = {"57P01", "57P02", "57P03", "57P05"}  # shut down by an administrator or a crash, can't connect now, idle for too long
 _FULL = "53100"
+# A server that crashed before a transaction reached its disk gives the number out again: it is in the future then.
+_STATUS = "SELECT CASE WHEN %s::text::xid8 < pg_current_xact_id() THEN pg_xact_status(%s::text::xid8) ELSE 'aborted' END"
 _READ_ONLY = "25006"
 _FORBIDDEN = "42501"
 _DAMAGED = ("XX001", "XX002")
@@ -51,11 +53,12 @@ _OUT_OF_RANGE = "22003"
 _PASSING = re.compile(r"starting up|shutting down|recovery|not yet accepting|too many clients|connection slots")
 
 
-# By what a transaction is found while it goes on: its process, and when it began; then its patience with others' locks.
-_BEGUN = f"SELECT pg_backend_pid(), now()::text, set_config('lock_timeout', '{int(LOCK_TIMEOUT * 1000)}', true)"
+# The number of the transaction; and its patience with others' locks
+_BEGUN = f"SELECT pg_current_xact_id()::text, set_config('lock_timeout', '{int(LOCK_TIMEOUT * 1000)}', true)"
+# backend_xid has the lower 32 bits of a transaction's number
 _END_TRANSACTION = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-    "WHERE usename = current_user AND pid = %s AND xact_start = %s::text::timestamptz"
+    "WHERE usename = current_user AND backend_xid::text::numeric = (%s::text::numeric) %% 4294967296"
 )
 
 
@@ -127,14 +130,16 @@ class PostgresqlDialect:
         cursor.execute("BEGIN")
         asked = cursor.connection.cursor()
         asked.execute(_BEGUN)
-        return lambda: asked.fetchall()[0][:2]
+        return lambda: asked.fetchall()[0][0]
 
-    def make_sure_of_end(self, cursor: Cursor, mark: Any) -> None:
+    def was_committed(self, cursor: Cursor, mark: object) -> bool:
         """A server that hasn't noticed would keep the transaction, and its locks, for hours: its process is ended."""
         while True:
-            cursor.execute(_END_TRANSACTION, mark)
-            if not cursor.fetchall():
-                return
+            cursor.execute(_STATUS, (mark, mark))
+            ((status,),) = cursor.fetchall()
+            if status != "in progress":
+                return bool(status == "committed")
+            cursor.execute(_END_TRANSACTION, (mark,))
             time.sleep(0.05)
 
     def lock_schema(self, cursor: Cursor) -> None:

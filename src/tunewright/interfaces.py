@@ -6,8 +6,8 @@ Implementations are handed in; the engine sees nothing else of them. Each interf
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from tunewright.frozen import quick
@@ -116,18 +116,33 @@ class Stopper(Protocol):
 # --- what the engine orders of executors, and what they tell ---
 
 
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """What an execution has of its host.
+
+    `cores` are those to keep to; `environment` is what shows it its GPUs, empty when it has none. `descriptor` is an open file
+    that stands for all this: it is held for as long as a process has it open, so one that outlives the controller inherits it.
+    """
+
+    cores: tuple[int, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    descriptor: int | None = None
+
+
 @quick
 @dataclass(frozen=True, slots=True)
 class Launch:
     """All that an executor needs to start one execution.
 
-    `folder` is the trial's folder (logs, spool, checkpoints, artifacts), `checkpoint` the last whole checkpoint's path.
+    `folder` is the trial's folder (logs, spool, checkpoints, artifacts), `checkpoint` the last whole checkpoint's path,
+    `placement` where it runs; None: where the executor thinks fit.
     """
 
     trial: Trial
     execution: Execution
     folder: str
     checkpoint: str | None = None
+    placement: Placement | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +184,17 @@ class Failure:
     where: str = ""
     traceback: str = ""
     exception: BaseException | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The execution can't start yet, for lack of what `reason` tells: a sentence that begins with `waits for`.
+
+    It comes before Started, again when the reason changes.
+    """
+
+    token: str
+    reason: str
 
 
 @quick
@@ -218,7 +244,7 @@ class Exited:
     failure: Failure | None = None
 
 
-ExecutorEvent = Started | Reported | Checkpointed | Exited
+ExecutorEvent = Waiting | Started | Reported | Checkpointed | Exited
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,10 +266,13 @@ class Executor(Protocol):
     the order in which they happened.
     """
 
-    slots: int  # how many executions run at once
+    @property
+    def slots(self) -> int:
+        """How many executions it takes at once, those that it has included. It may be another number at the next look."""
+        ...
 
     def launch(self, launch: Launch) -> None:
-        """Starts an execution; returns at once. Never more than `slots` at a time."""
+        """Starts an execution, or lets it wait for what it needs; returns at once. Never more than `slots` at a time."""
         ...
 
     def poll(self, timeout: float, deliver: Callable[[ExecutorEvent], None]) -> None:
@@ -356,6 +385,6 @@ class Store(Protocol):
 
 __all__ = [
     "Adopted", "Checkpoint", "Checkpointed", "Clock", "Continue", "Dead", "Executor", "ExecutorEvent", "Exhausted", "Exited",
-    "Failure", "Fence", "Halt", "Kill", "Launch", "Measure", "New", "Order", "Problem", "Proposal", "Reported", "Started",
-    "Stopper", "Store", "Strategy", "Until", "Wait",
+    "Failure", "Fence", "Halt", "Kill", "Launch", "Measure", "New", "Order", "Placement", "Problem", "Proposal", "Reported",
+    "Started", "Stopper", "Store", "Strategy", "Until", "Wait", "Waiting",
 ]  # fmt: skip

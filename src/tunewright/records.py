@@ -37,6 +37,7 @@ class Status(StrEnum):
     STOPPED = "Stopped"
 
 
+WAITS = "waits"  # the reason code of a trial in progress that can't start yet, for the reason that it has
 TERMINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.STOPPED})
 
 TRIAL_MOVES: Mapping[Status, frozenset[Status]] = {
@@ -114,8 +115,8 @@ class Trial:
     """One numbered configuration.
 
     `objectives` holds one value per objective of the job, in their order, once there are some; `metrics` the last value of
-    every metric; `step` the last step done; `origin` why it was proposed; `reason_code, reason` why it ended as it did;
-    times are seconds since the epoch.
+    every metric; `step` the last step done; `origin` why it was proposed; `reason_code, reason` why it ended as it did, or
+    for what it waits (`WAITS`); times are seconds since the epoch.
     """
 
     number: int

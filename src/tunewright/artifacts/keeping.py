@@ -54,7 +54,6 @@ class KeepingExecutor:
 
     def __init__(self, executor: Executor, vault: Vault, tell: Callable[[str], None], *, at_once: bool = False) -> None:
         self._executor, self._vault, self._tell, self._at_once = executor, vault, tell, at_once
-        self.slots = executor.slots
         self._background = Background(_THREADS, "tunewright-artifacts")
         self._launches: dict[str, Launch] = {}
         self._waiting: dict[str, deque[_Held]] = {}  # events by execution, in their order
@@ -62,6 +61,10 @@ class KeepingExecutor:
         self._ends: dict[str, str] = {}  # outcomes of executions that were ordered to end before they were launched
         self._complaints: deque[str] = deque(maxlen=1)  # of a vault that is away, each would say the same
         self._complained = False
+
+    @property
+    def slots(self) -> int:
+        return self._executor.slots
 
     def __getattr__(self, name: str) -> Any:
         """Whatever else the executor has, such as a clock of its own."""

@@ -201,6 +201,7 @@ def _show_job(store: StoreOfJobs, job: TuningJob, top: int, *, as_json: bool) ->
         ("function", str(job.spec.get("function", ""))),
         ("strategy", f"{job.spec.get('strategy')}, seed {job.spec.get('seed')}, {job.spec.get('max_parallel')} at a time"),
         ("trials", f"{tally(job.state.counts)}{_running(job)}"),
+        ("waiting", "; ".join(_waits(store, job))),
         ("created", local_time(job.created)),
         ("ran for", format_duration(job.state.elapsed)),
         ("stored in", format_location(store.location or "memory")),
@@ -270,6 +271,18 @@ def _running(job: TuningJob) -> str:
     counts = job.state.counts
     parts = [f"{n} {name}" for name, n in (("running", counts.in_progress), ("stopping", counts.stopping)) if n]
     return f", {', '.join(parts)}" if parts else ""
+
+
+def _waits(store: StoreOfJobs, job: TuningJob) -> list[str]:
+    """For what trials wait that can't start yet, as long as a process runs the job."""
+    from tunewright.lifecycle.ownership import is_dead
+    from tunewright.queries import Trials
+    from tunewright.records import WAITS, Status
+
+    if job.owner is None or is_dead(job.owner):
+        return []
+    running = store.read(Trials(job.name, statuses=(Status.IN_PROGRESS,)))
+    return [f"trial {trial.number} {trial.reason}" for trial in running if trial.reason_code == WAITS]
 
 
 def _show_trial(store: StoreOfJobs, job: TuningJob, number: int, *, as_json: bool) -> None:

@@ -14,6 +14,10 @@ class Listener(Protocol):
         """An execution of a trial is being launched."""
         ...
 
+    def trial_waits(self, trial: Trial, reason: str | None) -> None:
+        """A trial that was launched can't start yet: the reason begins with `waits for`; None: it starts now."""
+        ...
+
     def trial_reported(self, trial: Trial, step: int, value: float | None) -> None:
         """A trial reported; `value` is its first objective's, None when that was not among the metrics."""
         ...
@@ -35,6 +39,9 @@ class Silent:
     """A listener that does nothing; a base for those that hear only some."""
 
     def trial_started(self, trial: Trial, execution: Execution) -> None:
+        pass
+
+    def trial_waits(self, trial: Trial, reason: str | None) -> None:
         pass
 
     def trial_reported(self, trial: Trial, step: int, value: float | None) -> None:

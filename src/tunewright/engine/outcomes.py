@@ -21,10 +21,12 @@ from tunewright.interfaces import (
     Stopper,
     Store,
     Until,
+    Waiting,
 )
 from tunewright.queries import Executions, Trials
 from tunewright.records import (
     TERMINAL,
+    WAITS,
     Action,
     Checkpoint,
     Decision,
@@ -72,9 +74,20 @@ class Outcomes:
         elif kind is Started:
             live.handle = event.handle  # type: ignore[union-attr]
             self._book.journal.put_draft(live.token, live)
+            if self._book.trial(live.number).reason_code == WAITS:
+                self._waits(live, None)
         elif isinstance(event, Checkpointed):
             live.checkpoint = Checkpoint(live.number, live.execution.number, event.step, event.path, event.at)
             self._book.journal.put(live.checkpoint)
+        elif isinstance(event, Waiting):
+            self._waits(live, event.reason)
+
+    def _waits(self, live: Live, reason: str | None) -> None:
+        """Keeps for what a trial waits that can't start yet; None: for nothing any more."""
+        book, trial = self._book, self._book.trial(live.number)
+        if trial.status is Status.IN_PROGRESS:
+            trial = book.change(trial, reason_code=WAITS if reason else None, reason=reason)
+        book.listener.trial_waits(trial, reason)
 
     # --- while it runs ---
 

@@ -15,6 +15,7 @@ Requests are a length (4 bytes, big-endian) and a JSON object, answers are JSON 
         socket attached to the length; its descriptor is appended to argv  -> {"spawned": name, "pid": n}
         or {"failed": name, "error": text}
     {"kill": pid}                                                          -> the worker's exit
+    {"hold": name}, with a descriptor attached to the length, which is kept open to the guard's end, or {"drop": name}
     a worker has exited, and nothing of it is left                         -> {"exited": pid, "code": n, -signal when killed}
 """
 
@@ -94,6 +95,7 @@ class Guard:
         self._workers: dict[int, subprocess.Popen[bytes]] = {}
         self._names: dict[int, str] = {}
         self._gone: list[tuple[int, int]] = []  # workers that have exited, with their codes, not announced yet
+        self._held: dict[str, int] = {}  # descriptors that stand for leases
         self._spared: dict[int, float] = {}  # when a tracker was first seen without its worker
         self._ending = False
         self._prctl = None if portable else prctl()
@@ -139,6 +141,11 @@ class Guard:
             request = json.loads(self._receive(int.from_bytes(header, "big")))
             if "spawn" in request:
                 self._spawn(request, descriptors[0])
+            elif "hold" in request:
+                self._held[request["hold"]] = descriptors[0]
+            elif "drop" in request:
+                if (held := self._held.pop(request["drop"], None)) is not None:
+                    os.close(held)
             elif request["kill"] in self._workers:
                 os.kill(request["kill"], signal.SIGKILL)
         except (EOFError, ConnectionError):

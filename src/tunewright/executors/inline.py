@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from tunewright import report
@@ -126,12 +128,28 @@ class InlineExecutor:
             return made
 
         before = report.set_current_trial(None)
-        channel.in_training = True
-        try:
-            return perform(self._task, trial.params, channel, start)
-        finally:
-            channel.in_training = False
-            report.set_current_trial(before)
+        with _variables({} if launch.placement is None else launch.placement.environment):
+            channel.in_training = True
+            try:
+                return perform(self._task, trial.params, channel, start)
+            finally:
+                channel.in_training = False
+                report.set_current_trial(before)
+
+
+@contextmanager
+def _variables(given: Mapping[str, str]) -> Iterator[None]:
+    """Sets variables of the environment for a while. A library that has looked for GPUs before looks no more."""
+    before = {name: os.environ.get(name) for name in given}
+    os.environ.update(given)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 class _DirectChannel(report.Channel):

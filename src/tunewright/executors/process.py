@@ -14,12 +14,23 @@ from tunewright.errors import InvalidInput
 from tunewright.executors.connection import Message
 from tunewright.executors.leftovers import kill_earlier, new_mark
 from tunewright.executors.memory import tree_memory
-from tunewright.executors.placement import Cores
+from tunewright.executors.placement import cores_of, own_cores
 from tunewright.executors.residue import DEVICES
 from tunewright.executors.run import Run, tail
-from tunewright.executors.worker import launch_message
 from tunewright.executors.workers import Worker, Workers
-from tunewright.interfaces import Adopted, Dead, ExecutorEvent, Exited, Failure, Halt, Launch, Order, Started, Until
+from tunewright.interfaces import (
+    Adopted,
+    Dead,
+    ExecutorEvent,
+    Exited,
+    Failure,
+    Halt,
+    Launch,
+    Order,
+    Placement,
+    Started,
+    Until,
+)
 from tunewright.protocol import failure_of_record, harvest, order_record, remove_partial_checkpoints
 from tunewright.records import FailureKind
 from tunewright.resources import Resources, duration_text, size_text
@@ -33,8 +44,9 @@ class ProcessExecutor:
     """Runs up to `slots` executions at once, each in a worker process that is kept for the next one.
 
     Workers start when they are first needed. They have this process's search path, working directory and environment, load
-    the function once, and keep to their slot's cores. A worker is replaced when it dies, when its training code left
-    processes behind, and when it used a GPU. All processes end with this one, whatever ends it.
+    the function once, and keep to the cores that each launch places them on, or else to those of their slot. A worker is
+    replaced when it dies, when its training code left processes behind, and when it used a GPU. All processes end with this
+    one, whatever ends it, and only then are the leases of their GPUs free.
 
     Args:
         folder: where `shipping.pack_function` has put the task; the workers' own logs go to its `workers/`.
@@ -68,7 +80,6 @@ class ProcessExecutor:
         self._mark = new_mark(self._folder)
         portable = sys.platform != "linux" if portable is None else portable
         self._workers = Workers(self._mark, self._folder / "workers", portable)
-        self._cores = Cores(slots * self._resources.cpus)
         self._idle: list[Worker] = []
         self._runs: dict[str, Run] = {}
         self._events: deque[ExecutorEvent] = deque()
@@ -81,13 +92,15 @@ class ProcessExecutor:
         assert len(self._runs) < self.slots, f"there are {self.slots} slots"
         token = launch.execution.token
         try:
-            worker = self._idle.pop() if self._idle else self._new_worker()
+            worker = self._idle_worker(launch.placement) or self._new_worker(launch.placement)
+            if launch.placement is not None and launch.placement.environment:
+                self._workers.hold(token, launch.placement)
         except OSError as problem:
             failure = Failure(FailureKind.LOST, f"no worker process could be started: {problem}")
             self._events.append(Exited(token, "lost", time.time(), None, failure))
             return
         self._runs[token] = Run(launch, worker, time.monotonic() + _START_LIMIT)
-        worker.connection.send(launch_message(launch, str(Path(launch.folder).absolute())))
+        worker.send_launch(launch)
 
     def poll(self, timeout: float, deliver: Callable[[ExecutorEvent], None]) -> None:
         """Hands over what has happened, and keeps limits and graces."""
@@ -133,7 +146,6 @@ class ProcessExecutor:
             run.reader.close()
         self._runs.clear()
         self._workers.close(self._idle)
-        self._cores.close()
         self._idle.clear()
         self._events.clear()
 
@@ -180,12 +192,23 @@ class ProcessExecutor:
     def _end(self, run: Run, exited: Exited) -> None:
         run.reader.close()
         del self._runs[run.token]
+        self._workers.drop(run.token)
         self._events.append(exited)
 
-    def _new_worker(self) -> Worker:
+    def _idle_worker(self, placement: Placement | None) -> Worker | None:
+        """An idle worker, if there is one: one that is on the right cores already if possible."""
+        if placement is None or not self._idle:
+            return self._idle.pop() if self._idle else None
+        fit = (worker for worker in reversed(self._idle) if worker.cores == placement.cores)
+        worker = next(fit, self._idle[-1])
+        self._idle.remove(worker)
+        return worker
+
+    def _new_worker(self, placement: Placement | None) -> Worker:
         taken = {run.worker.slot for run in self._runs.values()}
         slot = next(slot for slot in range(self.slots) if slot not in taken)
-        worker = self._workers.start(slot, self._cores.of(slot, self._resources.cpus))
+        placement = placement or Placement(cores_of(slot, self._resources.cpus, own_cores()))
+        worker = self._workers.start(slot, placement)
         worker.connection.send({"kind": "hello", "folder": str(self._folder), "argv": sys.argv, "devices": self._devices})
         return worker
 

@@ -19,7 +19,20 @@ from tunewright.executors.script_launching import Launcher, signal_process
 from tunewright.executors.script_request import request_of
 from tunewright.executors.script_run import ScriptRun
 from tunewright.executors.script_task import Script
-from tunewright.interfaces import Adopted, Dead, ExecutorEvent, Exited, Failure, Halt, Kill, Launch, Order, Started, Until
+from tunewright.interfaces import (
+    Adopted,
+    Dead,
+    ExecutorEvent,
+    Exited,
+    Failure,
+    Halt,
+    Kill,
+    Launch,
+    Order,
+    Placement,
+    Started,
+    Until,
+)
 from tunewright.protocol import failure_record, remove_partial_checkpoints
 from tunewright.records import FailureKind
 from tunewright.resources import Resources, size_text
@@ -37,9 +50,10 @@ _GRACE = 10.0  # seconds for an adopted script that had been ordered to end
 class ScriptExecutor:
     """Runs up to `slots` commands at once, each under a supervisor of its own that outlives this process.
 
-    Commands have this process's environment and, unless the script says otherwise, its working directory; they keep to their
-    slot's cores. When this process ends without `close`, they go on, and what they report meanwhile is read by the next
-    executor that adopts them. `close` kills those that are still this executor's.
+    Commands have this process's environment and, unless the script says otherwise, its working directory. They keep to the
+    cores that each launch places them on, or else to those of their slot, and their supervisors hold its lease. When this
+    process ends without `close`, they go on, and what they report meanwhile is read by the next executor that adopts them.
+    `close` kills those that are still this executor's.
 
     Args:
         script: what to run.
@@ -78,7 +92,6 @@ class ScriptExecutor:
         folder = Path(folder).absolute()
         self._mark = new_mark(folder)
         self._launcher = Launcher(folder / "scripts.log")
-        self._cores = own_cores()
         self._runs: dict[str, ScriptRun] = {}
         self._events: deque[ExecutorEvent] = deque()
         self._heard = self._looked = self._memory_looked = 0.0
@@ -93,8 +106,8 @@ class ScriptExecutor:
         self._runs[run.token] = run
         try:
             run.place.own(self._mark)
-            cores = cores_of(slot, self._resources.cpus, self._cores)
-            request = request_of(self._script, self._resources, self._names, launch, run.place, run.port, cores)
+            placement = launch.placement or Placement(cores_of(slot, self._resources.cpus, own_cores()))
+            request = request_of(self._script, self._resources, self._names, launch, run.place, run.port, placement)
             run.request = {**request, "slot": slot, "portable": self._portable}
         except (OSError, InvalidInput) as problem:
             self._give_up(run, f"the script could not be started: {problem}")
@@ -186,7 +199,8 @@ class ScriptExecutor:
             if run.requests > _REQUESTS:
                 raise OSError(f"its launcher died {_REQUESTS} times; see {self._launcher.log}")
             assert run.request is not None
-            self._launcher.request(run.request)
+            placement = run.launch.placement
+            self._launcher.request(run.request, None if placement is None else placement.descriptor)
         except OSError as problem:
             self._give_up(run, f"the script could not be started: {problem}")
 

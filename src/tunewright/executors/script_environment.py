@@ -11,7 +11,7 @@ from tunewright.executors.placement import thread_environment
 from tunewright.executors.script_place import METRICS, PARAMS, Place
 from tunewright.executors.script_task import Script
 from tunewright.executors.script_template import fill, json_of, text_of, texts_of
-from tunewright.interfaces import Launch
+from tunewright.interfaces import Launch, Placement
 from tunewright.protocol import script_environment
 
 
@@ -33,15 +33,15 @@ def values_of(launch: Launch, place: Place, port: int) -> dict[str, str]:
 
 
 def environment_of(
-    script: Script, launch: Launch, values: Mapping[str, str], names: Iterable[str], share: int
+    script: Script, launch: Launch, values: Mapping[str, str], names: Iterable[str], placement: Placement
 ) -> dict[str, str]:
     """The whole environment of an execution, in a space of parameters with these names.
 
-    This process's own, with thread pools kept to `share` threads and output unbuffered; the trial (see `report`); each
-    parameter as TUNEWRIGHT_PARAM_<name>, with signs that shells don't take in names as `_`; a port of its own for the ranks
-    of a distributed training, as torch.distributed and torchrun read it; and what the script itself adds.
+    This process's own, with thread pools kept to as many threads as it has cores, its GPUs, and output unbuffered; the trial
+    (see `report`); each parameter as TUNEWRIGHT_PARAM_<name>, with signs that shells don't take in names as `_`; a port of its
+    own for the ranks of a distributed training, as torch.distributed and torchrun read it; and what the script itself adds.
     """
-    environment = {**os.environ, **thread_environment(share, os.environ)}
+    environment = {**os.environ, **thread_environment(len(placement.cores), os.environ), **placement.environment}
     environment.setdefault("PYTHONUNBUFFERED", "1")
     environment.setdefault("MASTER_ADDR", "127.0.0.1")
     environment |= {"MASTER_PORT": values["port"], "PET_MASTER_PORT": values["port"]}

@@ -35,19 +35,18 @@ class Launcher:
     def open(self) -> bool:
         return self._socket is not None
 
-    def request(self, message: dict[str, Any]) -> None:
-        """Asks for a supervisor. Raises OSError when none can be had."""
+    def request(self, message: dict[str, Any], attached: int | None = None) -> None:
+        """Asks for a supervisor, which keeps a descriptor open to its end. Raises OSError when none can be had."""
         content = json.dumps(message).encode("ascii")
-        packet = len(content).to_bytes(4, "big") + content
         if self._socket is None:
             self._start()
         assert self._socket is not None
         try:
-            self._socket.sendall(packet)
+            _send(self._socket, content, attached)
         except OSError:
             self.close()
             self._start()
-            self._socket.sendall(packet)
+            _send(self._socket, content, attached)
 
     def answers(self) -> list[dict[str, Any]]:
         """What it has answered since the last call."""
@@ -89,6 +88,15 @@ class Launcher:
                 argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(theirs.fileno(),), start_new_session=True
             )
         self._socket, self._rest = mine, b""
+
+
+def _send(connection: socket.socket, content: bytes, attached: int | None) -> None:
+    header = len(content).to_bytes(4, "big")
+    if attached is None:
+        connection.sendall(header + content)
+    else:
+        socket.send_fds(connection, [header], [attached])
+        connection.sendall(content)
 
 
 def signal_process(pid: int, number: int) -> None:

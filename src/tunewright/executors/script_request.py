@@ -11,7 +11,7 @@ from tunewright.executors.script_environment import environment_of, values_of
 from tunewright.executors.script_place import Place
 from tunewright.executors.script_task import Script
 from tunewright.executors.script_template import METRICS_FILE, PARAMS_FILE, command_line, fill, json_of, places, texts_of
-from tunewright.interfaces import Launch
+from tunewright.interfaces import Launch, Placement
 from tunewright.protocol import log_path
 from tunewright.resources import Resources, duration_text
 
@@ -29,7 +29,13 @@ def places_of(script: Script, names: Sequence[str], launch: Launch, place: Place
 
 
 def request_of(
-    script: Script, resources: Resources, names: Sequence[str], launch: Launch, place: Place, port: int, cores: Sequence[int]
+    script: Script,
+    resources: Resources,
+    names: Sequence[str],
+    launch: Launch,
+    place: Place,
+    port: int,
+    placement: Placement,
 ) -> dict[str, Any]:
     """The request (see `script_supervisor`), but for the slot. Writes the file of parameters if the script takes one.
 
@@ -37,7 +43,8 @@ def request_of(
         script: with an absolute working directory.
         names: of all parameters of the space.
         place: of the execution, whose folder exists.
-        port: a free one. cores: those to keep to.
+        port: a free one.
+        placement: the cores to keep to, and what shows it its GPUs.
 
     Raises:
         InvalidInput: a value that no command line can carry.
@@ -53,9 +60,9 @@ def request_of(
         "token": launch.execution.token,
         "argv": argv,
         "shown": shlex.join(argv)[:_SHOWN].replace("\n", "\\n"),
-        "env": environment_of(script, launch, values, names, len(cores)),
+        "env": environment_of(script, launch, values, names, placement),
         "cwd": cwd,
-        "cores": [*cores],
+        "cores": [*placement.cores],
         "folder": str(place.folder),
         "log": str(log_path(launch.folder).absolute()),
         "log_limit": script.log_limit,

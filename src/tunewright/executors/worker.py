@@ -1,9 +1,10 @@
 """A worker process: loads the training function once, then runs one execution after another.
 
-What it is told: {"kind": "hello", "folder", "argv", "devices"} first, then {"kind": "launch", ...} (see `launch_message`)
-and {"kind": "order", "token", ...}. What it says: {"kind": "started", "token", "pid"}, {"kind": "spool", "token"} when
-there is something new in the spool, {"kind": "end", "token", "retire"} after its last line, {"kind": "unwritable", "token",
-"message"} when there is none, and {"kind": "unloadable", "failure"} when it can't load the function.
+What it is told: {"kind": "hello", "folder", "argv", "devices"} first, then {"kind": "launch", ...} (see `launch_message`; it
+may have "environment", variables to set, and "cores" to move to) and {"kind": "order", "token", ...}. What it says: {"kind":
+"started", "token", "pid"}, {"kind": "spool", "token"} when there is something new in the spool, {"kind": "end", "token",
+"retire"} after its last line, {"kind": "unwritable", "token", "message"} when there is none, and {"kind": "unloadable",
+"failure"} when it can't load the function.
 """
 
 from __future__ import annotations
@@ -111,6 +112,9 @@ class _Worker:
         """Runs one execution; whether this process should be replaced now."""
         token, folder = message["token"], message["folder"]
         os.environ["TUNEWRIGHT_TOKEN"] = token
+        os.environ.update(message.get("environment", {}))
+        if "cores" in message:
+            _move(message["cores"])
         self._say("started", token, pid=os.getpid())
         try:
             self._run(message)
@@ -151,6 +155,14 @@ class _Worker:
 
     def _say(self, kind: str, token: str, **more: Any) -> None:
         self._connection.send({"kind": kind, "token": token, **more})
+
+
+def _move(cores: list[int]) -> None:
+    """Keeps this process to other cores: all of its threads, for libraries start theirs once."""
+    if hasattr(os, "sched_setaffinity"):
+        for thread in Path("/proc/self/task").iterdir():
+            with suppress(OSError):  # it has ended, or the cores were taken from us
+                os.sched_setaffinity(int(thread.name), cores)
 
 
 def _no_terminal(*_: object, **__: object) -> None:

@@ -18,7 +18,8 @@ from tunewright.executors import guard
 from tunewright.executors.connection import Connection, Message
 from tunewright.executors.leftovers import kill_marked
 from tunewright.executors.placement import thread_environment
-from tunewright.interfaces import Failure
+from tunewright.executors.worker import launch_message
+from tunewright.interfaces import Failure, Launch, Placement
 
 _START = "import sys; sys.path[:] = sys.argv[1].split(chr(10)); from tunewright.executors.worker import main; main()"
 _LEAVE = 2.0  # seconds that idle workers get to exit by themselves
@@ -30,6 +31,7 @@ class Worker:
 
     Attributes:
         slot: which slot it works for.
+        cores: those that it keeps to.
         name: its mark.
         pid: its process id; None until the guard has started it.
         connection: to it.
@@ -39,11 +41,21 @@ class Worker:
         doomed: whether it was or is to be killed.
     """
 
-    def __init__(self, slot: int, name: str, connection: Connection, log: Path) -> None:
-        self.slot, self.name, self.connection, self.log = slot, name, connection, log
+    def __init__(self, slot: int, cores: tuple[int, ...], name: str, connection: Connection, log: Path) -> None:
+        self.slot, self.cores, self.name, self.connection, self.log = slot, cores, name, connection, log
         self.pid: int | None = None
         self.used = self.doomed = False
         self.failure: Failure | None = None
+
+    def send_launch(self, launch: Launch) -> None:
+        """Has it run an execution, on the cores and GPUs where that is placed."""
+        message = launch_message(launch, str(Path(launch.folder).absolute()))
+        if (placement := launch.placement) is not None:
+            if placement.environment:
+                message["environment"] = dict(placement.environment)
+            if placement.cores != self.cores:
+                message["cores"] = self.cores = placement.cores
+        self.connection.send(message)
 
 
 class Workers:
@@ -61,10 +73,11 @@ class Workers:
         self._selector = selectors.DefaultSelector()
         self._guard: _GuardProcess | None = None
         self._workers: dict[str, Worker] = {}
+        self._held: set[str] = set()
         self._started = 0
 
-    def start(self, slot: int, cores: tuple[int, ...]) -> Worker:
-        """Starts a worker for a slot, on these cores. Returns at once.
+    def start(self, slot: int, placement: Placement) -> Worker:
+        """Starts a worker for a slot, where it is placed. Returns at once.
 
         Raises:
             OSError: the guard can't be started, or is gone.
@@ -73,6 +86,7 @@ class Workers:
             self._guard = _GuardProcess(self._mark, self._portable)
             self._selector.register(self._guard, selectors.EVENT_READ, None)
         self._started += 1
+        cores = placement.cores
         name = f"{self._mark}.{self._started}"
         self._folder.mkdir(parents=True, exist_ok=True)
         log = self._folder / f"worker-{slot}.log"
@@ -80,17 +94,35 @@ class Workers:
         request = {
             "spawn": name,
             "argv": [sys.executable, *flags, "-P", "-c", _START, self._path],
-            "env": {**os.environ, **thread_environment(len(cores), os.environ), guard.MARK: name},
+            "env": {**os.environ, **thread_environment(len(cores), os.environ), **placement.environment, guard.MARK: name},
             "cwd": self._cwd,
             "log": str(log),
             "cores": cores,
         }
         mine, theirs = socket.socketpair()
         with theirs:
-            self._guard.request(request, theirs)
-        worker = self._workers[name] = Worker(slot, name, Connection(mine), log)
+            self._guard.request(request, theirs.fileno())
+        worker = self._workers[name] = Worker(slot, cores, name, Connection(mine), log)
         self._selector.register(worker.connection, selectors.EVENT_READ, worker)
         return worker
+
+    def hold(self, name: str, placement: Placement) -> None:
+        """Has the guard hold a placement's lease as well, so that it isn't free before all workers are gone.
+
+        Raises:
+            OSError: the guard is gone.
+        """
+        if self._guard is not None and placement.descriptor is not None:
+            self._held.add(name)
+            self._guard.request({"hold": name}, placement.descriptor)
+
+    def drop(self, name: str) -> None:
+        """Ends `hold`."""
+        if name in self._held:
+            self._held.discard(name)
+            with suppress(OSError):  # it is gone, and holds nothing
+                if self._guard is not None:
+                    self._guard.request({"drop": name})
 
     def kill(self, worker: Worker) -> None:
         """Kills a worker with all that it started; its exit follows."""
@@ -202,14 +234,14 @@ class _GuardProcess:
     def fileno(self) -> int:
         return self._socket.fileno()
 
-    def request(self, message: Message, attached: socket.socket | None = None) -> None:
-        """Sends a request, with a socket to hand over. Raises OSError when the guard is gone."""
+    def request(self, message: Message, attached: int | None = None) -> None:
+        """Sends a request, with a descriptor to hand over. Raises OSError when the guard is gone."""
         content = json.dumps(message).encode("ascii")
         header = len(content).to_bytes(4, "big")
         if attached is None:
             self._socket.sendall(header)
         else:
-            socket.send_fds(self._socket, [header], [attached.fileno()])
+            socket.send_fds(self._socket, [header], [attached])
         self._socket.sendall(content)
 
     def receive(self) -> list[Message]:

@@ -14,7 +14,7 @@ from tunewright.lifecycle.running import stored_job
 from tunewright.progress.board import Board
 from tunewright.progress.opening import open_progress
 from tunewright.queries import AllSeries, Events, Executions, Trials
-from tunewright.records import TERMINAL, JobState, Status, Trial, TuningJob
+from tunewright.records import TERMINAL, WAITS, JobState, Status, Trial, TuningJob
 
 PAUSE = 1.0  # seconds between looks at a job in which nothing happens
 _PATIENCE = 5  # looks at a job that has ended and still has an owner
@@ -57,6 +57,7 @@ class _Follower:
         self._store, self._name, self._listener, self._clock = store, name, listener, clock
         self._board: Board | None = getattr(listener, "board", None)
         self._statuses: dict[int, Status] = {}
+        self._waiting: dict[int, str] = {}
         self._event, self._patience = 0, _PATIENCE
         self._metric = ""
 
@@ -67,6 +68,7 @@ class _Follower:
         for trial in trials:
             if trial.status in (Status.IN_PROGRESS, Status.STOPPING):
                 self._started(trial)
+                self._waits(trial)
                 self._reported(trial)
         self._listener.state_changed(job.state)
 
@@ -79,8 +81,10 @@ class _Follower:
         for trial in self._store.read(Trials(self._name, since=since)):
             before = self._statuses.get(trial.number)
             self._statuses[trial.number] = trial.status
-            if trial.status is Status.IN_PROGRESS and before is not Status.IN_PROGRESS:
-                self._started(trial)
+            if trial.status is Status.IN_PROGRESS:
+                if before is not Status.IN_PROGRESS:
+                    self._started(trial)
+                self._waits(trial)
             elif trial.status in _ENDED and before != trial.status:
                 self._listener.trial_ended(trial)
         running = {number for number, status in self._statuses.items() if status in (Status.IN_PROGRESS, Status.STOPPING)}
@@ -108,6 +112,15 @@ class _Follower:
         running = None if self._board is None else self._board.running.get(trial.number)
         if running is not None and execution.started is not None:
             running.since -= max(0.0, self._clock() - execution.started)
+
+    def _waits(self, trial: Trial) -> None:
+        """Tells for what a trial waits that can't start yet, and that it waits no more."""
+        reason = trial.reason if trial.reason_code == WAITS else None
+        if reason != self._waiting.get(trial.number):
+            self._listener.trial_waits(trial, reason)
+            self._waiting.pop(trial.number, None)
+            if reason is not None:
+                self._waiting[trial.number] = reason
 
     def _reported(self, trial: Trial) -> None:
         for series in self._store.read(AllSeries(self._name, trial=trial.number)):

@@ -23,6 +23,9 @@ class Passing:
     def trial_started(self, trial: Trial, execution: Execution) -> None:
         self._following.trial_started(trial, execution)
 
+    def trial_waits(self, trial: Trial, reason: str | None) -> None:
+        self._following.trial_waits(trial, reason)
+
     def trial_reported(self, trial: Trial, step: int, value: float | None) -> None:
         self._following.trial_reported(trial, step, value)
 

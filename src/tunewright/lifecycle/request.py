@@ -15,6 +15,7 @@ from tunewright.artifacts.vault import check_root
 from tunewright.errors import InvalidInput, nearest
 from tunewright.interfaces import Executor, Problem, Stopper, Strategy
 from tunewright.lifecycle.channels import addresses, read_channels
+from tunewright.lifecycle.host_slots import trials_by_gpus
 from tunewright.lifecycle.work import checked
 from tunewright.objective import Objective, objectives, requirements
 from tunewright.resources import Resources, seconds
@@ -106,9 +107,13 @@ def make_request(
 
         refuse_limits(resources)
     made = _executor(executor)
-    parallel = _parallel(max_parallel, resources, limits, inline=inline)
+    by_gpus = trials_by_gpus(executor, resources)
+    parallel = _parallel(max_parallel, resources, limits, inline=inline, by_gpus=by_gpus)
     if made is not None:
         parallel = made.slots
+    if by_gpus is not None and parallel > by_gpus:
+        notes.append(f"{by_gpus} at a time and not {parallel}, for want of GPUs")
+        parallel = by_gpus
     spec = JobSpec(
         searched, goals, limits, seed,
         requirements=requirements(require), max_parallel=parallel, max_step=max_step,
@@ -175,7 +180,7 @@ def _goal_notes(goals: Sequence[Objective], *, goal_given: bool) -> list[str]:
     return notes
 
 
-def _parallel(max_parallel: int | str, resources: Resources, limits: Limits, *, inline: bool) -> int:
+def _parallel(max_parallel: int | str, resources: Resources, limits: Limits, *, inline: bool, by_gpus: int | None) -> int:
     if max_parallel != "auto":
         at_least("max_parallel", max_parallel, 1)
         assert isinstance(max_parallel, int)
@@ -184,7 +189,7 @@ def _parallel(max_parallel: int | str, resources: Resources, limits: Limits, *, 
         return max_parallel
     if inline:
         return 1
-    most = max(1, visible_cores() // resources.cpus)
+    most = max(1, visible_cores() // resources.cpus) if by_gpus is None else by_gpus
     return most if limits.max_trials is None else min(most, limits.max_trials)
 
 

@@ -20,6 +20,7 @@ from tunewright.lifecycle.artifact_root import keeping, open_root, with_own_root
 from tunewright.lifecycle.briefs import brief_of
 from tunewright.lifecycle.channels import addresses, read_channels
 from tunewright.lifecycle.folders import job_folder, new_folder
+from tunewright.lifecycle.host_slots import leasing
 from tunewright.lifecycle.job import Job
 from tunewright.lifecycle.listeners import CallsOnTrial, OnTrial
 from tunewright.lifecycle.naming import check_name, free_name
@@ -88,9 +89,15 @@ class Prepared:
 
     def _claimed(self, audience: _Audience) -> Run:
         def make_executor(folder: Path) -> Executor:
-            request = self._request
-            executor = request.executor or executor_of(request.function, request.spec, folder)
-            return keeping(executor, request.spec, audience.display.message)
+            request, tell = self._request, audience.display.message
+            executor = request.executor
+            if executor is None:
+
+                def make(folder: Path) -> Executor:
+                    return executor_of(request.function, request.spec, folder)
+
+                executor = leasing(make, request.spec, folder, job=self.job.name, tell=tell)
+            return keeping(executor, request.spec, tell)
 
         return Run(self._store, self.job.name, self._request, audience.listener, self._on_claim, make_executor)
 

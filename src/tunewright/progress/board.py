@@ -13,11 +13,15 @@ from tunewright.records import Counts, Execution, JobState, Params, Status, Tria
 
 @dataclass(slots=True)
 class Running:
-    """A trial that runs: since when (seconds of the board's clock), and the last step and value that it reported."""
+    """A trial that runs: since when (seconds of the board's clock), and the last step and value that it reported.
+
+    `waits` tells for what, as long as it can't start.
+    """
 
     since: float
     step: int = 0
     value: float | None = None
+    waits: str | None = None
 
 
 class Board(Silent):
@@ -45,6 +49,11 @@ class Board(Silent):
 
     def trial_started(self, trial: Trial, _execution: Execution) -> None:
         self.running[trial.number] = Running(self._clock())
+
+    def trial_waits(self, trial: Trial, reason: str | None) -> None:
+        running = self.running.get(trial.number)
+        if running is not None:
+            running.waits, running.since = reason, self._clock()
 
     def trial_reported(self, trial: Trial, step: int, value: float | None) -> None:
         running = self.running.get(trial.number)

@@ -19,6 +19,9 @@ class Display:
     def trial_started(self, trial: Trial, execution: Execution) -> None:
         self.board.trial_started(trial, execution)
 
+    def trial_waits(self, trial: Trial, reason: str | None) -> None:
+        self.board.trial_waits(trial, reason)
+
     def trial_reported(self, trial: Trial, step: int, value: float | None) -> None:
         self.board.trial_reported(trial, step, value)
 

@@ -63,7 +63,7 @@ class LiveProgress(Display):
     def _render(self) -> Group:
         from rich.console import Group
 
-        return Group(*(line for line in (self._head(), self._best(), self._running()) if line is not None))
+        return Group(*(line for line in (self._head(), self._best(), self._running(), self._waiting()) if line is not None))
 
     def _head(self) -> Text:
         from rich.text import Text
@@ -78,7 +78,8 @@ class LiveProgress(Display):
             line.append(f"{counts.ended}/{limit} done")
         else:
             line.append(f"{counts.ended} done")
-        line.append(f", {len(board.running)} running, ")
+        waiting = sum(seen.waits is not None for seen in list(board.running.values()))
+        line.append(f", {len(board.running) - waiting} running, {f'{waiting} waiting, ' if waiting else ''}")
         line.append(f"{counts.failed} failed", style="red" if counts.failed else "")
         line.append(f", {format_duration(board.elapsed)}")
         if left is not None:
@@ -101,7 +102,7 @@ class LiveProgress(Display):
     def _running(self) -> Text | None:
         from rich.text import Text
 
-        running = list(self.board.running.items())
+        running = [(number, seen) for number, seen in list(self.board.running.items()) if seen.waits is None]
         if not running:
             return None
         parts = []
@@ -113,3 +114,9 @@ class LiveProgress(Display):
         if more > 0:
             parts.append(f"and {counted(more, 'trial')} more")
         return Text(f"running {', '.join(parts)}", style="bright_black")
+
+    def _waiting(self) -> Text | None:
+        from rich.text import Text
+
+        waiting = [f"trial {number} {seen.waits}" for number, seen in list(self.board.running.items()) if seen.waits]
+        return Text("; ".join(waiting), style="yellow") if waiting else None

@@ -9,7 +9,7 @@ import pytest
 
 MISSING = ("missing", "could not import")  # how the reasons of such skips begin; the second is importorskip's own
 AnyReport = TypeVar("AnyReport", pytest.TestReport, pytest.CollectReport)
-pytest_plugins = ("pytester", "tests.postgres", "tests.s3")
+pytest_plugins = ("pytester", "tests.gpus", "tests.postgres", "tests.s3")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -121,9 +121,10 @@ class Host:
             OSError: the lease can't be written.
         """
         for attempt in range(_ATTEMPTS):
-            survey = self._survey(wish, _STALE)
+            age = 0.0 if wish is None else _STALE  # who waits asks often, and the driver isn't asked each time
+            survey = self._survey(wish, age)
             shares = self._choose(survey)
-            if shares and self._inventory.driver is not None:
+            if shares and age and self._inventory.driver is not None:
                 survey = self._survey(wish, 0.0)
                 shares = self._choose(survey)
             if shares is None:

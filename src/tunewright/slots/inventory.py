@@ -14,6 +14,7 @@ from tunewright.slots.drivers import Driver, NoDriver, open_driver
 DECLARED = "TUNEWRIGHT_GPUS"
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 _NAME = r"\d+|(GPU|MIG)-[\w/-]+"  # of a GPU, as CUDA takes it
+_DECLARED_NAME = r"\d+(\.\d+)?|[A-Za-z][\w:/-]*"  # an index, a part's, or any name
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,8 @@ def _declared(text: str | None) -> int | list[str] | None:
     if text.strip().isdecimal():
         return int(text)
     names = [name.strip() for name in text.split(",") if name.strip()]
-    if not names or len(set(names)) < len(names) or not all(re.fullmatch(r"[\w:./-]+", name) for name in names):
+    number = re.fullmatch(r"[\d.+-]+", text.strip()) is not None  # one that isn't whole, or no index
+    if not names or number or len(set(names)) < len(names) or not all(re.fullmatch(_DECLARED_NAME, name) for name in names):
         rule = "must be a number of GPUs, or their indices or UUIDs with commas between them ('0,2', or '0,' for the first one)"
         raise InvalidInput(DECLARED, rule, text)
     return names

@@ -158,6 +158,9 @@ class LeasedExecutor:
 
     def _wait(self, launch: Launch, reason: str) -> None:
         """Takes a place in the line, and says why."""
+        if self._settling:
+            gpus = ", ".join(self._host.labels(lease) for lease, _ in self._settling)
+            reason = f"the memory of {gpus} is not back yet from a trial that has ended"
         now, text = time.monotonic(), f"waits for {self._host.need_text}: {reason}"
         if self._wish is not None:
             self._wish.touch()

@@ -34,6 +34,7 @@ from tunewright.interfaces import (
     Reported,
     Started,
     Until,
+    Waiting,
 )
 from tunewright.records import Execution, FailureKind, Report, Trial
 from tunewright.report import Trial as RunningTrial
@@ -135,9 +136,14 @@ def follow(executor: Executor, launches: Sequence[Launch], answer: Answer | None
 
 
 def check_order(before: Iterable[ExecutorEvent], event: ExecutorEvent) -> None:
-    """An execution starts once and first, its reports are counted without gaps, and nothing comes after its end."""
+    """An execution starts once and first, after it may have waited, its reports are counted without gaps, and nothing comes
+    after its end.
+    """
     before = [*before]
     assert not any(isinstance(old, Exited) for old in before), f"{event} after the end"
+    if isinstance(event, Waiting):
+        assert all(isinstance(old, Waiting) for old in before), f"{event} after the start"
+        return
     assert isinstance(event, Started) != any(isinstance(old, Started) for old in before) or isinstance(event, Exited)
     if isinstance(event, Reported):
         assert event.reports, "an event without reports"

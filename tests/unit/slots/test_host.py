@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -213,6 +215,44 @@ def test_of_two_that_take_one_gpu_at_the_same_moment_one_withdraws(view: View, m
     assert "is used by job other" in reason
     held[0].release()
     assert isinstance(mine.take(0), Lease)
+
+
+TAKER = """
+import os, random, sys, time
+from tunewright.resources import Resources
+from tunewright.slots.host import Host
+from tunewright.slots.inventory import find_gpus
+from tunewright.slots.registry import Registry
+number, witness = int(sys.argv[1]), os.open(sys.argv[2], os.O_WRONLY | os.O_APPEND)
+hosts = [Host(Resources(gpus=share), find_gpus(), Registry(), (0, 1), f"job {number}") for share in (0.3, 0.6, 1, 2)]
+dice, count = random.Random(number), 0
+while count < 150:
+    host = dice.choice(hosts)
+    lease = host.take(count)
+    if not isinstance(lease, str):
+        count += 1
+        for sign, pause in (("+", dice.random() / 1000), ("-", 0)):
+            os.write(witness, f"{sign}{host.need} {','.join(lease.gpus)}\\n".encode())
+            time.sleep(pause)
+        lease.release()
+"""
+
+
+@pytest.mark.slow
+def test_processes_that_take_as_fast_as_they_can_never_take_too_much(gpu_host: GpuHost, tmp_path: Path) -> None:
+    gpu_host.declares("2")
+    witness = tmp_path / "witness"
+    witness.touch()
+    takers = [subprocess.Popen([sys.executable, "-c", TAKER, str(number), str(witness)]) for number in range(6)]
+    assert [taker.wait(120) for taker in takers] == [0] * 6
+    used = {"0": 0.0, "1": 0.0}
+    lines = witness.read_text().splitlines()
+    assert len(lines) == 6 * 150 * 2
+    for line in lines:
+        amount, gpus = line.split()
+        for gpu in gpus.split(","):
+            used[gpu] += max(-1.0, min(1.0, float(amount)))
+            assert used[gpu] <= 1 + 1e-6
 
 
 # --- memory ---

@@ -7,18 +7,18 @@ import os
 import platform
 import shlex
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
-from tunewright.errors import StoreError, TunewrightError
+from tunewright.errors import InvalidInput, StoreError, TunewrightError
 from tunewright.interfaces import Store
 from tunewright.lifecycle.ownership import describe, is_dead
 from tunewright.queries import Jobs
 from tunewright.records import TERMINAL, TuningJob
+from tunewright.resources import Resources
 from tunewright.store import open_store
 from tunewright.store.location import locate
 
@@ -126,20 +126,30 @@ def _memory() -> Iterator[Check]:
 
 
 def _gpus() -> Iterator[Check]:
-    command = shutil.which("nvidia-smi")
-    if command is None:
-        yield Check("GPUs", "ok", "none (no nvidia-smi)")
+    """Which GPUs trials may use, and who uses them at this moment."""
+    from tunewright.slots.host import Host
+    from tunewright.slots.inventory import find_gpus
+    from tunewright.slots.registry import Registry
+
+    try:
+        inventory = find_gpus()
+    except InvalidInput as error:
+        yield Check("GPUs", "problem", str(error))
         return
     try:
-        done = subprocess.run([command, "--list-gpus"], capture_output=True, text=True, timeout=20, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        yield Check("GPUs", "warning", f"nvidia-smi gives no answer: {error}", "look at the driver")
-        return
-    if done.returncode:
-        yield Check("GPUs", "warning", f"nvidia-smi fails: {(done.stdout or done.stderr).strip()}", "look at the driver")
-    else:
-        names = [line.split(": ", 1)[-1].split(" (UUID")[0] for line in done.stdout.splitlines() if line.strip()]
-        yield Check("GPUs", "ok", ", ".join(names) or "none")
+        if inventory.problem:
+            yield Check("GPUs", "warning", inventory.problem, "look at the driver")
+        if not inventory.gpus:
+            yield Check("GPUs", "ok", f"none ({inventory.source})")
+            return
+        named = ", ".join(f"{gpu.label} {gpu.name}".strip() for gpu in inventory.gpus)
+        yield Check("GPUs", "ok", f"{named} ({inventory.source})")
+        for taken in Host(Resources(gpus=1), inventory, Registry(), (), "").taken():
+            yield Check("GPUs", "ok", f"{taken}; others wait for it")
+    except InvalidInput as error:
+        yield Check("GPUs", "problem", str(error))
+    finally:
+        inventory.close()
 
 
 def _store(address: str | None) -> Iterator[Check]:

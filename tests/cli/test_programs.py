@@ -64,7 +64,8 @@ def commands(out: str) -> list[list[str]]:
     return [shlex.split(line) for line in out.splitlines() if line.startswith("    ") and line[4] != " "]
 
 
-def test_a_dry_run_says_what_would_run_and_starts_nothing(cli: Session, project: Path) -> None:
+def test_a_dry_run_says_what_would_run_and_starts_nothing(cli: Session, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TUNEWRIGHT_GPUS", "2")
     code, out, err = cli(*TUNE[:-2], "--gpus", "1", "--dry-run", "--", "--epochs", "10")
     assert (code, err) == (0, "")
     found = commands(out)
@@ -78,7 +79,8 @@ def test_a_dry_run_says_what_would_run_and_starts_nothing(cli: Session, project:
     assert not (project / ".tunewright").exists()
 
 
-def test_a_dry_run_as_json(cli: Session) -> None:
+def test_a_dry_run_as_json(cli: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TUNEWRIGHT_GPUS", "1")
     document = json.loads(cli(*TUNE, "--dry-run", "--json", "--gpus", "0.5").out)
     assert len(document["commands"]) == 3
     assert document["commands"][0][:2] == [sys.executable, "script.py"]

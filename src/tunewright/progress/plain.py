@@ -31,7 +31,7 @@ class PlainProgress(Display):
         self._last = self._last_best = clock()
         self._told_best: int | None = None if board.best is None else board.best.number
         self._failures = 0
-        self._told_waiting, self._last_waiting = -1, 0.0
+        self._last_waiting: float | None = None
 
     def __enter__(self) -> PlainProgress:
         self._write(self.board.brief.announcement())
@@ -50,8 +50,8 @@ class PlainProgress(Display):
     def trial_waits(self, trial: Trial, reason: str | None) -> None:
         super().trial_waits(trial, reason)
         now = self._clock()
-        if reason is not None and (trial.number != self._told_waiting or now - self._last_waiting >= QUIET):
-            self._told_waiting, self._last_waiting = trial.number, now
+        if reason is not None and (self._last_waiting is None or now - self._last_waiting >= QUIET):
+            self._last_waiting = now
             self._write(f"trial {trial.number} {reason}")
 
     def state_changed(self, state: JobState) -> None:

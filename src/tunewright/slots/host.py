@@ -110,6 +110,10 @@ class Host:
                 free[gpu] -= share
         return count
 
+    def taken(self) -> list[str]:
+        """Why GPUs can't be had at this moment, each in a sentence."""
+        return [*self._survey(None, 0.0).reasons.values()]
+
     def take(self, trial: int, wish: Published | None = None) -> Lease | str:
         """A lease of GPUs and cores for a trial, or why there is none yet. Cores are always had, shared if need be.
 

@@ -39,11 +39,18 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """The GPUs that trials may use, where that is known from, and who tells how they are used (None: nobody)."""
+    """The GPUs that trials may use.
+
+    Attributes:
+        source: where that is known from, for people.
+        driver: who tells how they are used; None: nobody.
+        problem: what a driver that doesn't work says; empty when there is none at all.
+    """
 
     gpus: tuple[Gpu, ...]
     source: str
     driver: Driver | None = None
+    problem: str = ""
 
     def trials(self, need: float) -> int:
         """How many trials they hold at once that need so many GPUs, or such a share of one.
@@ -77,11 +84,11 @@ def find_gpus(environment: Mapping[str, str] | None = None) -> Inventory:
     """
     environment = os.environ if environment is None else environment
     declared = _declared(environment.get(DECLARED))
-    driver, reason = None, ""
+    driver, problem = None, ""
     try:
         driver = open_driver()
     except NoDriver as error:
-        reason = str(error)
+        problem = str(error)
     known = [Gpu(device.uuid, device.index, device.name) for device in driver.devices] if driver is not None else []
     shown, sources = environment.get(VISIBLE), [driver.name] if driver is not None else []
     if isinstance(declared, list):
@@ -96,8 +103,8 @@ def find_gpus(environment: Mapping[str, str] | None = None) -> Inventory:
         visible = visible[:declared]
     sources += [f"{DECLARED}={environment[DECLARED]}"] if declared is not None else []
     sources += [f"{VISIBLE}={shown}"] if shown is not None else []
-    sources += [reason] if reason else []
-    return Inventory(tuple(visible), ", ".join(sources) or f"no driver tells of any, and {DECLARED} isn't set", driver)
+    sources += [problem] if problem else []
+    return Inventory(tuple(visible), ", ".join(sources) or f"no driver tells of any, and {DECLARED} isn't set", driver, problem)
 
 
 def _declared(text: str | None) -> int | list[str] | None:

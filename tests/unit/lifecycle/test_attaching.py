@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ from tunewright.errors import NotFound
 from tunewright.interfaces import Store
 from tunewright.lifecycle import attaching, ownership
 from tunewright.lifecycle.attaching import attach
+from tunewright.lifecycle.request import make_request
 from tunewright.progress.board import Board
 from tunewright.progress.display import Display
-from tunewright.records import Execution, JobState, Trial
+from tunewright.records import WAITS, Execution, JobState, Status, Trial, TuningJob
 
 
 class Shown(Display):
@@ -155,3 +157,26 @@ def test_the_time_that_trials_run_is_counted_from_their_start(
 def test_an_unknown_job(store: Store) -> None:
     with pytest.raises(NotFound):
         attach(store, "nothing")
+
+
+def test_who_follows_hears_for_what_a_trial_waits(store: Store, shown: list[Shown]) -> None:
+    space = tw.SearchSpace({"x": tw.Float(0, 1)})
+    request = make_request(lambda trial: 0.0, space, metric="loss", max_trials=1, strategy="random")
+    store.create(TuningJob("crowded", request.spec.to_json()))
+    fence = store.claim("crowded", ownership.this_owner(), 60.0)
+    assert fence is not None
+    trial = Trial(0, {"x": 0.5}, seed=1, status=Status.IN_PROGRESS, executions=1)
+    store.commit([JobState(Status.IN_PROGRESS), trial, Execution(0, 1, "token")], fence)
+    following = threading.Thread(target=lambda: attach(store, "crowded"))
+    following.start()
+    wait_for(lambda: bool(shown) and shown[0].heard == [("started", 0)])
+    running = shown[0].board.running[0]
+    for what in ("this", "that"):
+        store.commit([replace(trial, reason_code=WAITS, reason=f"waits for 1 GPU: {what}")], fence)
+        wait_for(lambda: (running.waits or "").endswith(what))  # noqa: B023
+    store.commit([trial], fence)
+    wait_for(lambda: running.waits is None)
+    store.commit([JobState(Status.STOPPED)], fence)
+    store.release(fence)
+    following.join(30)
+    assert shown[0].heard == [("started", 0)], "once"

@@ -54,6 +54,10 @@ def start(listener: Listener, number: int) -> None:
     listener.trial_started(trial, Execution(number, 0, f"token-{number}"))
 
 
+def waits(listener: Listener, number: int, reason: str | None) -> None:
+    listener.trial_waits(Trial(number, {"depth": number + 2}, seed=number, status=Status.IN_PROGRESS), reason)
+
+
 def end(listener: Listener, trial: Trial, counts: Counts) -> None:
     listener.trial_ended(trial)
     listener.state_changed(JobState(Status.IN_PROGRESS, counts=counts))

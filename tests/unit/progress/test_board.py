@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.progress.jobs import DEFAULT, brief, completed, end, play, start
+from tests.unit.progress.jobs import DEFAULT, brief, completed, end, play, start, waits
 from tunewright.objective import Objective
 from tunewright.progress.board import Board
 from tunewright.records import Counts, Status, Trial
@@ -26,6 +26,21 @@ def test_the_board_follows_a_job() -> None:
     assert board.counts == Counts(completed=3, failed=1)
     assert board.running == {}
     assert board.state.status is Status.COMPLETED
+
+
+def test_the_time_that_a_trial_waits_is_no_time_that_it_runs() -> None:
+    clock = Hands()
+    board = Board(brief(max_trials=2, max_parallel=1), clock=clock)
+    start(board, 0)
+    waits(board, 0, "waits for 1 GPU: why")
+    assert board.running[0].waits == "waits for 1 GPU: why"
+    clock.now += 1000
+    waits(board, 0, None)
+    assert board.running[0].waits is None
+    clock.now += 10
+    end(board, completed(0, 0.5), Counts(completed=1))
+    waits(board, 9, "waits for 1 GPU: of a trial that has ended")
+    assert board.time_left() == 10
 
 
 def test_running_trials_show_their_last_step() -> None:

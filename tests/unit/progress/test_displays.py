@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from tests.unit.progress.jobs import ACCURACY, DEFAULT, brief, completed, end, failed, play, start
+from tests.unit.progress.jobs import ACCURACY, DEFAULT, brief, completed, end, failed, play, start, waits
 from tests.unit.progress.test_board import Hands
 from tunewright.errors import InvalidInput
 from tunewright.objective import Objective
@@ -55,6 +55,20 @@ def test_plain_lines_stay_few() -> None:
     lines = stream.getvalue().splitlines()
     assert 90 < len(lines) < 120  # 100 s: a best a second at most, three failures
     assert sum("failed: no" in line for line in lines) == 3
+
+
+def test_plain_lines_tell_now_and_then_for_what_trials_wait() -> None:
+    clock, stream = Hands(), io.StringIO()
+    with PlainProgress(Board(brief(), clock=clock), stream, clock) as progress:
+        for number in range(5):
+            start(progress, number)
+            waits(progress, number, f"waits for 1 GPU: reason {number}")
+            clock.now += 4
+            waits(progress, number, None)
+    assert stream.getvalue().splitlines()[1:] == [
+        "trial 0 waits for 1 GPU: reason 0",
+        "trial 3 waits for 1 GPU: reason 3",
+    ]
 
 
 def test_plain_lines_say_how_far_a_job_without_news_is() -> None:
@@ -193,3 +207,17 @@ def test_a_notebook_shows_the_best_trials_first() -> None:
     assert len(rows) == 3
     assert "<code>store.db</code>" in html
     assert "No trial has a value yet" in job_html("j", state, [ACCURACY], [], None)
+
+
+def test_a_terminal_shows_what_waits_apart_from_what_runs() -> None:
+    progress = LiveProgress(Board(brief()), Terminal())
+    for number in (0, 1):
+        start(progress, number)
+    waits(progress, 1, "waits for 1 GPU: GPU 0 is used by job other")
+    shown = [str(line) for line in progress._render().renderables]
+    assert "0/4 done, 1 running, 1 waiting, 0 failed" in shown[0]
+    assert shown[1:] == ["running 0", "trial 1 waits for 1 GPU: GPU 0 is used by job other"]
+    waits(progress, 1, None)
+    shown = [str(line) for line in progress._render().renderables]
+    assert "2 running, 0 failed" in shown[0]
+    assert shown[1:] == ["running 0, 1"]

@@ -17,10 +17,14 @@ class NVMLError(Exception):
     pass
 
 
+class NVMLError_LibraryNotFound(NVMLError):  # noqa: N801
+    pass
+
+
 def _told() -> dict[str, Any]:
     told: dict[str, Any] = json.loads(Path(os.environ["FAKE_NVML"]).read_text())
     if "error" in told:
-        raise NVMLError(told["error"])
+        raise (NVMLError_LibraryNotFound if "Library" in told["error"] else NVMLError)(told["error"])
     return told
 
 

@@ -34,7 +34,8 @@ class Nvml:
             found = [each for index in range(self._library.nvmlDeviceGetCount()) for each in self._devices(index)]
         except self._library.NVMLError as error:
             self.close()
-            raise NoDriver(f"NVML says: {error}") from None
+            missing = type(error).__name__ == "NVMLError_LibraryNotFound"  # the package without a driver: no fault of anybody
+            raise NoDriver("" if missing else f"NVML says: {error}") from None
         self._handles = {device.uuid: handle for device, handle in found}
         self.devices = tuple(device for device, _ in found)
 

@@ -61,8 +61,11 @@ class Occupancy:
         return all(self._is_back(usage[gpu], before[gpu]) for gpu in gpus if gpu in before and gpu in usage)
 
     def _is_back(self, now: Usage, before: Usage) -> bool:
-        others = [pid for pid in now.pids if pid not in before.pids and pid not in self._own]
-        return not others and now.used <= before.used + max(_SLACK, _SLACK_SHARE * now.total)
+        if any(pid not in before.pids and pid not in self._own for pid in now.pids):
+            return False
+        if self._own.intersection(now.pids):
+            return True  # training code may run in this process, and libraries keep memory for what comes next
+        return now.used <= before.used + max(_SLACK, _SLACK_SHARE * now.total)
 
     def _reason(self, gpu: Gpu, usage: Usage, holders: Collection[Entry]) -> str | None:
         for pid in usage.pids:

@@ -28,6 +28,11 @@ def test_without_a_driver_or_a_word_there_are_no_gpus(gpu_host: GpuHost) -> None
         found.trials(1)
 
 
+def test_a_package_without_a_driver_is_no_problem(gpu_host: GpuHost) -> None:
+    gpu_host.breaks("NVML Shared Library Not Found")
+    assert find_gpus().problem == "nvidia-smi fails: it has failed"
+
+
 @pytest.mark.parametrize(
     ("declared", "shown", "expected"),
     [

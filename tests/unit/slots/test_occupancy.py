@@ -135,6 +135,16 @@ def test_memory_is_back_when_processes_are_gone_and_it_is_as_little_as_before(gp
     assert occupancy.settled(["GPU-0"], before)
 
 
+def test_memory_that_this_process_keeps_is_not_waited_for(gpu_host: GpuHost, stranger: int) -> None:
+    gpu_host.tells({})
+    occupancy = Occupancy(find_gpus())
+    before = occupancy.usage()
+    gpu_host.tells({"used": 50 * GIBIBYTE, "compute": [os.getpid()]})
+    assert occupancy.settled(["GPU-0"], before)
+    gpu_host.tells({"used": 50 * GIBIBYTE, "compute": [os.getpid(), stranger]})
+    assert not occupancy.settled(["GPU-0"], before)
+
+
 def test_nvidia_s_command_tells_of_processes_too(gpu_host: GpuHost, stranger: int) -> None:
     gpu_host.command(
         f"""case "$1" in

@@ -152,6 +152,21 @@ def test_a_job_says_who_has_the_gpus_and_gets_them_when_that_one_is_killed(start
     check_no_process_left(tmp_path)
 
 
+def test_a_gpu_of_a_foreign_process_is_not_used_until_that_is_gone(start: Start, tmp_path: Path, gpu_host: GpuHost) -> None:
+    stranger = subprocess.Popen(["sleep", "600"])
+    gpu_host.declares("1,")
+    gpu_host.tells({}, {"compute": [stranger.pid]})
+    job = start("job")
+    until(lambda: waiting(tmp_path, "job"), "the job waits")
+    (reason,) = waiting(tmp_path, "job")
+    assert reason.startswith(f"waits for 1 GPU: GPU 1 is used by process {stranger.pid} (sleep) of ")
+    stranger.kill()
+    stranger.wait()
+    gpu_host.tells({}, {})
+    assert job.wait(PATIENCE) == 0
+    assert {line.gpus for line in begun(tmp_path, "job")} == {("GPU-1",)}
+
+
 def test_gpus_of_a_killed_job_are_free_only_when_its_workers_are_gone(start: Start, tmp_path: Path) -> None:
     holder = start("holder", "hold")
     until(lambda: len(begun(tmp_path, "holder")) == 2, "the job begins")

@@ -52,6 +52,7 @@ def drain(executor: SimulatedExecutor, answer: Callable[[ExecutorEvent], Order |
         elif isinstance(event, Checkpointed):
             text = f"checkpoint {event.step}"
         else:
+            assert isinstance(event, Exited)
             running.discard(event.token)
             text = event.outcome
         execution = "-".join(event.token.split("-")[-2:])

@@ -21,6 +21,18 @@ print("held", flush=True)
 time.sleep(600)
 """
 
+NOBODY = """
+import fcntl, os, sys, time
+from tunewright.slots.registry import Registry
+os.setgid(65534)
+os.setuid(65534)
+theirs = Registry(sys.argv[1])
+seen = [entry.job for entry in theirs.living()]
+held = theirs.publish({"job": "of nobody"})
+print(*seen, flush=True)
+time.sleep(600)
+"""
+
 
 def holder(folder: Path) -> subprocess.Popen[str]:
     """A process that holds a lease of GPU 0."""
@@ -158,6 +170,29 @@ def test_other_things_in_the_folder_are_let_be(tmp_path: Path) -> None:
     assert {"notes.txt", "lease-link", "lease-folder", ".lease-new"} <= {*names(tmp_path)}
     assert not (tmp_path / ".lease-old").exists()
     assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+def test_users_see_each_others_leases_and_cannot_remove_them(tmp_path: Path) -> None:
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_uid == 0 and not folder.stat().st_mode & stat.S_IXOTH:
+            folder.chmod(0o755)
+    mine, dead = Registry(tmp_path / "slots"), Registry(tmp_path / "slots")
+    lease = mine.publish({"job": "of root", "gpus": {"0": 1.0}})
+    left = dead.publish({"job": "dead"})
+    left.let_go()
+    other = subprocess.Popen(
+        [sys.executable, "-c", NOBODY, str(tmp_path / "slots")], stdout=subprocess.PIPE, text=True
+    )  # fmt: skip
+    assert other.stdout is not None
+    assert other.stdout.readline() == "of root\n"
+    assert {(entry.job, entry.uid) for entry in mine.living()} == {("of root", 0), ("of nobody", 65534)}
+    other.kill()
+    other.communicate()
+    assert [entry.job for entry in mine.living()] == ["of root"]
+    assert names(tmp_path / "slots") == [lease.name]
+    lease.withdraw()
 
 
 def test_a_folder_that_was_cleaned_away_is_made_again(tmp_path: Path) -> None:
